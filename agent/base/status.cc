@@ -1,0 +1,106 @@
+#include "base/status.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace faultd {
+namespace {
+
+constexpr std::string_view kErrno = "faultd/errno";
+constexpr std::string_view kField = "faultd/field";
+constexpr std::string_view kPreconditionType = "faultd/precondition-type";
+constexpr std::string_view kPreconditionSubject = "faultd/precondition-subject";
+constexpr std::string_view kRule = "faultd/rule";
+
+absl::StatusCode CodeOfErrno(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENODEV:
+    case ESRCH:
+    case ENXIO:
+      return absl::StatusCode::kNotFound;
+    case EEXIST:
+      return absl::StatusCode::kAlreadyExists;
+    case EPERM:
+    case EACCES:
+      return absl::StatusCode::kPermissionDenied;
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+      return absl::StatusCode::kResourceExhausted;
+    case EBUSY:
+    case EROFS:
+    case EOPNOTSUPP:
+      return absl::StatusCode::kFailedPrecondition;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+std::string Detail(const Status& status, std::string_view key) {
+  auto payload = status.GetPayload(key);
+  return payload ? std::string(*payload) : std::string();
+}
+
+Status WithMessage(const Status& status, std::string_view message) {
+  Status result(status.code(), message);
+  status.ForEachPayload([&](std::string_view key, const absl::Cord& value) { result.SetPayload(key, value); });
+  return result;
+}
+
+}  // namespace
+
+Status Annotate(const Status& status, std::string_view context) {
+  if (status.ok()) return status;
+  return WithMessage(status, absl::StrCat(context, ": ", status.message()));
+}
+
+Status ErrnoStatus(int error, std::string_view attempt) {
+  char buffer[128];
+  Status status(CodeOfErrno(error), absl::StrCat(attempt, ": ", strerror_r(error, buffer, sizeof(buffer))));
+  status.SetPayload(kErrno, absl::Cord(absl::StrCat(error)));
+  return status;
+}
+
+int ErrnoOf(const Status& status) {
+  int error = 0;
+  return absl::SimpleAtoi(Detail(status, kErrno), &error) ? error : 0;
+}
+
+Status FieldError(std::string_view path, std::string_view message) {
+  Status status = absl::InvalidArgumentError(absl::StrCat(path, ": ", message));
+  status.SetPayload(kField, absl::Cord(path));
+  return status;
+}
+
+Status PreconditionError(std::string_view type, std::string_view subject, std::string_view message) {
+  Status status = absl::FailedPreconditionError(message);
+  status.SetPayload(kPreconditionType, absl::Cord(type));
+  status.SetPayload(kPreconditionSubject, absl::Cord(subject));
+  return status;
+}
+
+Status DeniedError(std::string_view rule, std::string_view message) {
+  Status status = absl::PermissionDeniedError(message);
+  status.SetPayload(kRule, absl::Cord(rule));
+  return status;
+}
+
+ErrorDetails DetailsOf(const Status& status) {
+  return {Detail(status, kField), Detail(status, kPreconditionType), Detail(status, kPreconditionSubject),
+          Detail(status, kRule)};
+}
+
+void MergeStatus(Status& into, const Status& other) {
+  if (other.ok()) return;
+  into = into.ok() ? other : WithMessage(into, absl::StrCat(into.message(), "; ", other.message()));
+}
+
+}  // namespace faultd

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace faultd {
+
+// Loads a kernel module with its dependencies through libkmod, which is looked up at run time. OK when
+// it is there already or built in; NOT_FOUND when there is no such module for the running kernel.
+Status LoadModule(std::string_view name);
+
+// What an operator has to install to get a module on this distribution (os-release(5) of `root`), e.g.
+// "install kernel-modules-extra-5.14.0-427.el9.x86_64 (dnf)" on RHEL-likes,
+// "install linux-modules-extra-6.8.0-1010-aws (apt)" on Ubuntu.
+std::string ModulePackageHint(std::string_view module, const std::string& root = "/");
+
+}  // namespace faultd
