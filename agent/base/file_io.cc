@@ -6,14 +6,13 @@
 #include <cerrno>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
 
 namespace faultd {
 
 StatusOr<std::string> ReadSmallFile(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
   ASSIGN_OR_RETURN(std::string content, ReadAll(fd.get(), 1 << 20, path));
   absl::StripTrailingAsciiWhitespace(&content);
   return content;
@@ -24,7 +23,7 @@ Status WriteAll(int fd, std::string_view data, std::string_view name) {
     const ssize_t written = write(fd, data.data(), data.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return ErrnoStatus(errno, absl::StrCat("write ", name));
+      return ErrnoStatus(errno, StrCat("write ", name));
     }
     data.remove_prefix(static_cast<size_t>(written));
   }
@@ -38,12 +37,12 @@ StatusOr<std::string> ReadAll(int fd, size_t limit, std::string_view name) {
     const ssize_t got = read(fd, buffer, sizeof(buffer));
     if (got < 0) {
       if (errno == EINTR) continue;
-      return ErrnoStatus(errno, absl::StrCat("read ", name));
+      return ErrnoStatus(errno, StrCat("read ", name));
     }
     if (got == 0) return content;
     content.append(buffer, static_cast<size_t>(got));
     if (content.size() > limit) {
-      return absl::ResourceExhaustedError(absl::StrCat("read ", name, ": larger than ", limit, " bytes"));
+      return absl::ResourceExhaustedError(StrCat("read ", name, ": larger than ", limit, " bytes"));
     }
   }
 }

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace faultd {
 namespace {
@@ -19,11 +18,13 @@ absl::uint128 FromBytes(const unsigned char* bytes, size_t count) {
 }
 
 std::vector<IpRange> Normalise(std::vector<IpRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(), [](const IpRange& a, const IpRange& b) { return a.first < b.first; });
+  std::sort(ranges.begin(), ranges.end(),
+            [](const IpRange& a, const IpRange& b) { return a.first < b.first; });
   std::vector<IpRange> result;
   for (const IpRange& range : ranges) {
     // `first - 1` cannot wrap: a range that begins at 0 is sorted first or overlaps the one before.
-    if (!result.empty() && (range.first <= result.back().last || range.first - 1 == result.back().last)) {
+    if (!result.empty() &&
+        (range.first <= result.back().last || range.first - 1 == result.back().last)) {
       result.back().last = std::max(result.back().last, range.last);
     } else {
       result.push_back(range);
@@ -43,13 +44,14 @@ StatusOr<IpAddress> IpAddress::Parse(std::string_view text) {
     if (IN6_IS_ADDR_V4MAPPED(&v6)) return IpAddress{Family::kIpv4, FromBytes(v6.s6_addr + 12, 4)};
     return IpAddress{Family::kIpv6, FromBytes(v6.s6_addr, 16)};
   }
-  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IPv4 or IPv6 address"));
+  return absl::InvalidArgumentError(StrCat("\"", text, "\" is not an IPv4 or IPv6 address"));
 }
 
 std::string IpAddress::ToString() const {
   char buffer[INET6_ADDRSTRLEN];
   unsigned char bytes[16];
-  for (size_t i = 0; i < 16; ++i) bytes[i] = static_cast<unsigned char>(absl::Uint128Low64(value >> (8 * (15 - i))));
+  for (int i = 0; i < 16; ++i)
+    bytes[i] = static_cast<unsigned char>(absl::Uint128Low64(value >> (8 * (15 - i))));
   const bool v4 = family == Family::kIpv4;
   inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, buffer, sizeof(buffer));
   return buffer;
@@ -67,9 +69,9 @@ StatusOr<IpPrefix> IpPrefix::Parse(std::string_view text) {
   const int bits = AddressBits(address.family);
   int length = bits;
   if (slash != std::string_view::npos &&
-      (!absl::SimpleAtoi(text.substr(slash + 1), &length) || length < 0 || length > bits)) {
+      (!absl::SimpleAtoi(ToAbsl(text.substr(slash + 1)), &length) || length < 0 || length > bits)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is not a CIDR: the prefix length must be 0 to ", bits));
+        StrCat("\"", text, "\" is not a CIDR: the prefix length must be 0 to ", bits));
   }
   IpPrefix prefix{address, length};
   prefix.address.value = prefix.range().first;
@@ -84,14 +86,15 @@ IpRange IpPrefix::range() const {
 
 std::string IpPrefix::ToString() const {
   if (length == AddressBits(address.family)) return address.ToString();
-  return absl::StrCat(address.ToString(), "/", length);
+  return StrCat(address.ToString(), "/", length);
 }
 
 AddressSet::AddressSet(Family family)
     : family_(family), ranges_(std::make_shared<const std::vector<IpRange>>()) {}
 
 AddressSet::AddressSet(Family family, std::vector<IpRange> ranges)
-    : family_(family), ranges_(std::make_shared<const std::vector<IpRange>>(Normalise(std::move(ranges)))) {}
+    : family_(family),
+      ranges_(std::make_shared<const std::vector<IpRange>>(Normalise(std::move(ranges)))) {}
 
 AddressSet AddressSet::All(Family family) { return AddressSet(family, {{0, MaxAddress(family)}}); }
 
@@ -100,8 +103,9 @@ bool AddressSet::IsAll() const {
 }
 
 bool AddressSet::Contains(absl::uint128 address) const {
-  auto after = std::upper_bound(ranges_->begin(), ranges_->end(), address,
-                                [](absl::uint128 value, const IpRange& range) { return value < range.first; });
+  auto after = std::upper_bound(
+      ranges_->begin(), ranges_->end(), address,
+      [](absl::uint128 value, const IpRange& range) { return value < range.first; });
   return after != ranges_->begin() && address <= std::prev(after)->last;
 }
 

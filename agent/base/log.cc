@@ -14,13 +14,16 @@ namespace {
 // %* of our journal pattern: the sd-daemon(3) prefix of the level.
 class SyslogPriority final : public spdlog::custom_flag_formatter {
  public:
-  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
     constexpr char kPriority[] = {'7', '7', '6', '4', '3', '2', '6'};
     out.push_back('<');
     out.push_back(kPriority[message.level]);
     out.push_back('>');
   }
-  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<SyslogPriority>(); }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<SyslogPriority>();
+  }
 };
 
 }  // namespace
@@ -32,12 +35,14 @@ void SetUpLogging(LogFormat format, spdlog::level::level_enum level) {
   }
   std::shared_ptr<spdlog::logger> logger;
   if (format == LogFormat::kJournal) {
-    logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger =
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<SyslogPriority>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
   } else {
-    logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger = std::make_shared<spdlog::logger>(
+        "", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
   }
   logger->set_level(level);

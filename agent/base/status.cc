@@ -5,16 +5,15 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace faultd {
 namespace {
 
-constexpr std::string_view kErrno = "faultd/errno";
-constexpr std::string_view kField = "faultd/field";
-constexpr std::string_view kPreconditionType = "faultd/precondition-type";
-constexpr std::string_view kPreconditionSubject = "faultd/precondition-subject";
-constexpr std::string_view kRule = "faultd/rule";
+constexpr absl::string_view kErrno = "faultd/errno";
+constexpr absl::string_view kField = "faultd/field";
+constexpr absl::string_view kPreconditionType = "faultd/precondition-type";
+constexpr absl::string_view kPreconditionSubject = "faultd/precondition-subject";
+constexpr absl::string_view kRule = "faultd/rule";
 
 absl::StatusCode CodeOfErrno(int error) {
   switch (error) {
@@ -44,14 +43,15 @@ absl::StatusCode CodeOfErrno(int error) {
   }
 }
 
-std::string Detail(const Status& status, std::string_view key) {
+std::string Detail(const Status& status, absl::string_view key) {
   auto payload = status.GetPayload(key);
   return payload ? std::string(*payload) : std::string();
 }
 
 Status WithMessage(const Status& status, std::string_view message) {
-  Status result(status.code(), message);
-  status.ForEachPayload([&](std::string_view key, const absl::Cord& value) { result.SetPayload(key, value); });
+  Status result(status.code(), ToAbsl(message));
+  status.ForEachPayload(
+      [&](absl::string_view key, const absl::Cord& value) { result.SetPayload(key, value); });
   return result;
 }
 
@@ -59,13 +59,14 @@ Status WithMessage(const Status& status, std::string_view message) {
 
 Status Annotate(const Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return WithMessage(status, absl::StrCat(context, ": ", status.message()));
+  return WithMessage(status, StrCat(context, ": ", status.message()));
 }
 
 Status ErrnoStatus(int error, std::string_view attempt) {
   char buffer[128];
-  Status status(CodeOfErrno(error), absl::StrCat(attempt, ": ", strerror_r(error, buffer, sizeof(buffer))));
-  status.SetPayload(kErrno, absl::Cord(absl::StrCat(error)));
+  Status status(CodeOfErrno(error),
+                StrCat(attempt, ": ", strerror_r(error, buffer, sizeof(buffer))));
+  status.SetPayload(kErrno, absl::Cord(StrCat(error)));
   return status;
 }
 
@@ -75,32 +76,33 @@ int ErrnoOf(const Status& status) {
 }
 
 Status FieldError(std::string_view path, std::string_view message) {
-  Status status = absl::InvalidArgumentError(absl::StrCat(path, ": ", message));
-  status.SetPayload(kField, absl::Cord(path));
+  Status status = absl::InvalidArgumentError(StrCat(path, ": ", message));
+  status.SetPayload(kField, absl::Cord(ToAbsl(path)));
   return status;
 }
 
-Status PreconditionError(std::string_view type, std::string_view subject, std::string_view message) {
-  Status status = absl::FailedPreconditionError(message);
-  status.SetPayload(kPreconditionType, absl::Cord(type));
-  status.SetPayload(kPreconditionSubject, absl::Cord(subject));
+Status PreconditionError(std::string_view type, std::string_view subject,
+                         std::string_view message) {
+  Status status = absl::FailedPreconditionError(ToAbsl(message));
+  status.SetPayload(kPreconditionType, absl::Cord(ToAbsl(type)));
+  status.SetPayload(kPreconditionSubject, absl::Cord(ToAbsl(subject)));
   return status;
 }
 
 Status DeniedError(std::string_view rule, std::string_view message) {
-  Status status = absl::PermissionDeniedError(message);
-  status.SetPayload(kRule, absl::Cord(rule));
+  Status status = absl::PermissionDeniedError(ToAbsl(message));
+  status.SetPayload(kRule, absl::Cord(ToAbsl(rule)));
   return status;
 }
 
 ErrorDetails DetailsOf(const Status& status) {
-  return {Detail(status, kField), Detail(status, kPreconditionType), Detail(status, kPreconditionSubject),
-          Detail(status, kRule)};
+  return {Detail(status, kField), Detail(status, kPreconditionType),
+          Detail(status, kPreconditionSubject), Detail(status, kRule)};
 }
 
 void MergeStatus(Status& into, const Status& other) {
   if (other.ok()) return;
-  into = into.ok() ? other : WithMessage(into, absl::StrCat(into.message(), "; ", other.message()));
+  into = into.ok() ? other : WithMessage(into, StrCat(into.message(), "; ", other.message()));
 }
 
 }  // namespace faultd

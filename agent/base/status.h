@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/strings.h"
 
 // The result type everywhere: its codes are gRPC's. An error names the attempt and the object, and
 // each level adds its context in front, so that the whole reads like
@@ -20,7 +21,8 @@ Status Annotate(const Status& status, std::string_view context);
 
 // The error of a system call, e.g. ErrnoStatus(errno, "open /run/faultd"). ENOENT and ENODEV become
 // NOT_FOUND, EEXIST ALREADY_EXISTS, EPERM and EACCES PERMISSION_DENIED, running out of something
-// RESOURCE_EXHAUSTED, EBUSY FAILED_PRECONDITION; all else INTERNAL. The errno can be asked for again.
+// RESOURCE_EXHAUSTED, EBUSY FAILED_PRECONDITION; all else INTERNAL. The errno can be asked for
+// again.
 Status ErrnoStatus(int error, std::string_view attempt);
 
 // The errno a status was made from, or 0.
@@ -33,7 +35,8 @@ Status FieldError(std::string_view path, std::string_view message);
 // FAILED_PRECONDITION with a machine-readable type ("MODULE", "INTERFACE", "NAME", …) and subject.
 Status PreconditionError(std::string_view type, std::string_view subject, std::string_view message);
 
-// PERMISSION_DENIED by a rule of the host's policy or protection; the message must name the rule too.
+// PERMISSION_DENIED by a rule of the host's policy or protection; the message must name the rule
+// too.
 Status DeniedError(std::string_view rule, std::string_view message);
 
 // Details attached by the functions above; empty strings where there are none.
@@ -45,7 +48,8 @@ struct ErrorDetails {
 };
 ErrorDetails DetailsOf(const Status& status);
 
-// Keeps the first error; later ones are appended to its message. For tear-down that never stops early.
+// Keeps the first error; later ones are appended to its message. For tear-down that never stops
+// early.
 void MergeStatus(Status& into, const Status& other);
 
 }  // namespace faultd
@@ -54,9 +58,9 @@ void MergeStatus(Status& into, const Status& other);
 #define FAULTD_CONCAT(a, b) FAULTD_CONCAT_(a, b)
 
 // Evaluates an expression of type Status and returns it from the function when it is an error.
-#define RETURN_IF_ERROR(expression)                              \
-  do {                                                           \
-    ::faultd::Status return_if_error_status = (expression);      \
+#define RETURN_IF_ERROR(expression)                                  \
+  do {                                                               \
+    ::faultd::Status return_if_error_status = (expression);          \
     if (!return_if_error_status.ok()) return return_if_error_status; \
   } while (false)
 

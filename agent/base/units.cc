@@ -6,7 +6,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace faultd {
 namespace {
@@ -18,16 +17,19 @@ struct Unit {
   int64_t ns;
 };
 
-constexpr std::array kUnits = {Unit{"d", 86'400'000'000'000}, Unit{"h", 3'600'000'000'000},
-                               Unit{"m", 60'000'000'000},     Unit{"s", 1'000'000'000},
-                               Unit{"ms", 1'000'000},         Unit{"us", 1'000},
+constexpr std::array kUnits = {Unit{"d", 86'400'000'000'000},
+                               Unit{"h", 3'600'000'000'000},
+                               Unit{"m", 60'000'000'000},
+                               Unit{"s", 1'000'000'000},
+                               Unit{"ms", 1'000'000},
+                               Unit{"us", 1'000},
                                Unit{"ns", 1}};
 
 constexpr double kLongestNs = 9.2e18;
 
 Status Malformed(std::string_view text) {
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\" is not a duration: write 90s, 1h30m, 250ms or ISO 8601 such as PT5M"));
+      StrCat("\"", text, "\" is not a duration: write 90s, 1h30m, 250ms or ISO 8601 such as PT5M"));
 }
 
 const Unit* FindUnit(std::string_view name) {
@@ -40,14 +42,15 @@ const Unit* FindUnit(std::string_view name) {
 // Reads "<number><unit>" from the front of `rest` and adds it to `total`.
 bool TakeTerm(std::string_view& rest, double& total) {
   size_t digits = 0;
-  while (digits < rest.size() && (absl::ascii_isdigit(static_cast<unsigned char>(rest[digits])) || rest[digits] == '.')) {
+  while (digits < rest.size() &&
+         (absl::ascii_isdigit(static_cast<unsigned char>(rest[digits])) || rest[digits] == '.')) {
     ++digits;
   }
   size_t end = digits;
   while (end < rest.size() && absl::ascii_isalpha(static_cast<unsigned char>(rest[end]))) ++end;
   double number = 0;
   const Unit* unit = FindUnit(rest.substr(digits, end - digits));
-  if (unit == nullptr || !absl::SimpleAtod(rest.substr(0, digits), &number)) return false;
+  if (unit == nullptr || !absl::SimpleAtod(ToAbsl(rest.substr(0, digits)), &number)) return false;
   total += number * static_cast<double>(unit->ns);
   rest.remove_prefix(end);
   return true;
@@ -72,25 +75,27 @@ std::string FromIso8601(std::string_view text) {
 }  // namespace
 
 StatusOr<nanoseconds> ParseDuration(std::string_view text) {
-  const std::string terms = !text.empty() && text.front() == 'P' ? FromIso8601(text) : std::string(text);
+  const std::string terms =
+      !text.empty() && text.front() == 'P' ? FromIso8601(text) : std::string(text);
   std::string_view rest = terms;
   double total = 0;
   if (rest.empty()) return Malformed(text);
   while (!rest.empty()) {
     if (!TakeTerm(rest, total)) return Malformed(text);
   }
-  if (total > kLongestNs) return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is too long a duration"));
+  if (total > kLongestNs)
+    return absl::InvalidArgumentError(StrCat("\"", text, "\" is too long a duration"));
   return nanoseconds(std::llround(total));
 }
 
 std::string FormatDuration(nanoseconds duration) {
-  if (duration < nanoseconds::zero()) return absl::StrCat("-", FormatDuration(-duration));
+  if (duration < nanoseconds::zero()) return StrCat("-", FormatDuration(-duration));
   if (duration == nanoseconds::zero()) return "0s";
   std::string text;
   int64_t rest = duration.count();
   for (const Unit& unit : kUnits) {
     if (rest >= unit.ns) {
-      absl::StrAppend(&text, rest / unit.ns, unit.name);
+      StrAppend(&text, rest / unit.ns, unit.name);
       rest %= unit.ns;
     }
   }
@@ -101,8 +106,10 @@ StatusOr<double> ParsePercent(std::string_view text) {
   std::string_view number = text;
   if (!number.empty() && number.back() == '%') number.remove_suffix(1);
   double value = 0;
-  if (!absl::SimpleAtod(number, &value) || !std::isfinite(value) || value < 0 || value > 100) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a percentage: write a number from 0 to 100"));
+  if (!absl::SimpleAtod(ToAbsl(number), &value) || !std::isfinite(value) || value < 0 ||
+      value > 100) {
+    return absl::InvalidArgumentError(
+        StrCat("\"", text, "\" is not a percentage: write a number from 0 to 100"));
   }
   return value;
 }

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "engine/journal.h"
+#include "engine/loop.h"
+#include "engine/request.h"
+#include "engine/resolver.h"
+#include "faultd/v1/fault_service.pb.h"
+#include "faults/fault_kind.h"
+
+namespace faultd {
+
+// All faults of this daemon and their lives: validate, plan, journal, inject, verify, ACTIVE,
+// revert, verify, delete the record. Everything happens on the loop's thread; callbacks are called
+// on it.
+class Engine {
+ public:
+  using FaultCallback = std::function<void(StatusOr<v1::Fault>)>;
+  using WatchId = uint64_t;
+
+  Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
+         std::string boot_id, Limits limits);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Answers with the fault once it is ACTIVE, or with why it is not; then the host is as before.
+  // Returns the fault's id, empty when the request was refused at once.
+  std::string Inject(const v1::InjectFaultRequest& request, const std::string& actor,
+                     FaultCallback done);
+
+  // What Inject would do.
+  void Plan(const v1::PlanFaultRequest& request,
+            std::function<void(StatusOr<v1::PlanFaultResponse>)> done);
+
+  // NOT_FOUND. With the effect as of now.
+  StatusOr<v1::Fault> Get(const std::string& id);
+  // In the order of creation. The effect is that of the last look (every kCheckInterval).
+  std::vector<v1::Fault> List(bool include_ended);
+
+  StatusOr<v1::Fault> Renew(const v1::RenewLeaseRequest& request);
+
+  // Answers once the fault is seen gone. A fault that is over is answered at once.
+  void Revert(const std::string& id, v1::EndReason reason, FaultCallback done);
+  // Answers with the faults it reverted.
+  void RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::Fault>)> done);
+
+  // Keeps a PENDING or ACTIVE fault alive only as long as its holder: FAILED_PRECONDITION when it
+  // has one.
+  Status Hold(const std::string& id, const std::string& actor);
+  // The holder is gone: reverts after `grace`, unless it is held again by then.
+  void Release(const std::string& id, std::chrono::nanoseconds grace);
+
+  // Calls `each` for every change of a fault until Unwatch. It must not call back into the engine.
+  WatchId Watch(std::function<void(const v1::Fault&)> each);
+  void Unwatch(WatchId watch);
+
+  // From now on nothing is accepted; reverts all and calls `done` when all is gone.
+  void Shutdown(std::function<void()> done);
+
+  size_t active_count() const { return active_; }
+  const Limits& limits() const { return limits_; }
+  Host& host() { return host_; }
+
+  static constexpr std::chrono::seconds kCheckInterval{5};
+  static constexpr std::chrono::seconds kResolveInterval{15};
+  // Addresses that a name has no longer are still treated as its own for this long.
+  static constexpr std::chrono::seconds kNameGrace{60};
+
+ private:
+  // Addresses of a name, and when each was last seen.
+  using SeenAddresses = std::map<std::string, BootTime>;
+  struct Entry {
+    v1::Fault fault;
+    v1::InjectFaultRequest request;
+    const FaultKind* kind = nullptr;
+    v1::Undo undo;
+    uint64_t number = 0;  // order of creation
+    BootTime deadline{0};
+    BootTime ended{0};
+    bool journaled = false;
+    int attempts = 0;
+    Status error;
+    std::map<std::string, SeenAddresses> names;
+    int lookups = 0;  // under way
+    Loop::TimerId lease_timer = Loop::kNoTimer;
+    Loop::TimerId check_timer = Loop::kNoTimer;
+    Loop::TimerId resolve_timer = Loop::kNoTimer;
+    Loop::TimerId retry_timer = Loop::kNoTimer;
+    Loop::TimerId grace_timer = Loop::kNoTimer;
+    std::vector<FaultCallback> when_active;
+    std::vector<FaultCallback> when_over;
+  };
+
+  // engine.cc
+  StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const std::string& actor);
+  void Activate(Entry& entry);
+  Status WriteRecord(const Entry& entry);
+  void AnswerRepeated(Entry& entry, FaultCallback done);
+  void ArmLease(Entry& entry);
+  void Check(const std::string& id);
+  void Forget(const std::string& id);
+  Entry* Find(const std::string& id);
+  v1::Fault Snapshot(const Entry& entry) const;
+  void Notify(const Entry& entry);
+
+  // engine_revert.cc
+  void StartRevert(Entry& entry, v1::EndReason reason);
+  void ContinueRevert(const std::string& id);
+  void Finish(Entry& entry);
+  void Fail(Entry& entry, const Status& error);
+  void TrimHistory();
+
+  // engine_names.cc
+  void ResolveAll(const std::vector<std::string>& names,
+                  std::function<void(StatusOr<ResolvedNames>)> done);
+  void StartLookups(Entry& entry);
+  void RefreshNames(const std::string& id);
+  void NoteAddresses(Entry& entry, const ResolvedNames& resolved);
+  void ApplyNames(Entry& entry);
+
+  Host& host_;
+  Journal& journal_;
+  Loop& loop_;
+  Resolver& resolver_;
+  const Clock& clock_;
+  const std::string boot_id_;
+  const Limits limits_;
+  std::map<std::string, std::unique_ptr<Entry>> entries_;
+  std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
+  WatchId next_watch_ = 1;
+  uint64_t next_number_ = 1;
+  size_t active_ = 0;  // entries that are not over
+  bool stopping_ = false;
+  // Callbacks that outlive the engine do nothing.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+// Whether a fault in this state is over.
+bool IsOver(v1::FaultState state);
+
+}  // namespace faultd

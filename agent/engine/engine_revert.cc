@@ -1,0 +1,161 @@
+// The way back: from REVERTING to REVERTED or FAILED.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "engine/engine.h"
+#include "faults/proto_time.h"
+
+namespace faultd {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval{2};
+constexpr std::chrono::milliseconds kFirstRetry{50};
+constexpr std::chrono::seconds kLongestRetry{10};
+constexpr size_t kHistory = 1000;
+constexpr std::chrono::hours kHistoryAge{1};
+
+std::chrono::nanoseconds Backoff(int attempts) {
+  return std::min<std::chrono::nanoseconds>(kFirstRetry * (1 << std::min(attempts - 1, 10)),
+                                            kLongestRetry);
+}
+
+void SetError(v1::Fault& fault, const Status& error) {
+  fault.mutable_error()->set_code(static_cast<int>(error.code()));
+  fault.mutable_error()->set_message(std::string(error.message()));
+}
+
+}  // namespace
+
+void Engine::Revert(const std::string& id, v1::EndReason reason, FaultCallback done) {
+  Entry* entry = Find(id);
+  if (entry == nullptr) {
+    return done(absl::NotFoundError(
+        StrCat("there is no fault ", id, "; `faultctl list` shows those there are")));
+  }
+  if (IsOver(entry->fault.state())) return done(Snapshot(*entry));
+  entry->when_over.push_back(std::move(done));
+  StartRevert(*entry, reason);
+}
+
+void Engine::RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::Fault>)> done) {
+  struct Gathering {
+    size_t left = 0;
+    std::vector<v1::Fault> faults;
+    std::function<void(std::vector<v1::Fault>)> done;
+  };
+  std::vector<std::string> ids;
+  for (const v1::Fault& fault : List(false)) ids.push_back(fault.id());
+  if (ids.empty()) return done({});
+  auto gathering = std::make_shared<Gathering>(Gathering{ids.size(), {}, std::move(done)});
+  for (const std::string& id : ids) {
+    Revert(id, reason, [gathering](StatusOr<v1::Fault> fault) {
+      if (fault.ok()) gathering->faults.push_back(*std::move(fault));
+      if (--gathering->left == 0) gathering->done(std::move(gathering->faults));
+    });
+  }
+}
+
+void Engine::Shutdown(std::function<void()> done) {
+  stopping_ = true;
+  RevertAll(v1::END_REASON_SHUTDOWN,
+            [done = std::move(done)](const std::vector<v1::Fault>&) { done(); });
+}
+
+void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
+  v1::Fault& fault = entry.fault;
+  if (fault.state() == v1::FAULT_STATE_REVERTING || IsOver(fault.state())) return;
+  if (fault.state() == v1::FAULT_STATE_ACTIVE) {
+    // Its last figures; after the revert there is nothing to read them from.
+    if (auto effect = entry.kind->observe(fault.id(), host_); effect.ok()) {
+      *effect->mutable_measure_time() = ToTimestamp(clock_.WallNow());
+      *fault.mutable_effect() = *std::move(effect);
+    }
+  }
+  fault.set_state(v1::FAULT_STATE_REVERTING);
+  fault.set_end_reason(reason);
+  for (Loop::TimerId* timer :
+       {&entry.lease_timer, &entry.check_timer, &entry.resolve_timer, &entry.grace_timer}) {
+    loop_.Cancel(std::exchange(*timer, Loop::kNoTimer));
+  }
+  const std::string id = fault.id();
+  ContinueRevert(id);
+  if (Entry* still = Find(id);
+      still != nullptr && still->fault.state() == v1::FAULT_STATE_REVERTING) {
+    Notify(*still);
+  }
+}
+
+void Engine::ContinueRevert(const std::string& id) {
+  Entry* entry = Find(id);
+  if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_REVERTING) return;
+  entry->retry_timer = Loop::kNoTimer;
+  StatusOr<bool> gone = true;
+  if (entry->journaled) {
+    gone = entry->kind->revert(id, entry->undo, host_);
+    if (gone.ok() && *gone) {
+      if (Status removed = journal_.Remove(id); !removed.ok()) gone = removed;
+    }
+  }
+  if (gone.ok() && *gone) return Finish(*entry);
+  std::chrono::nanoseconds pause = kPollInterval;
+  if (!gone.ok()) {
+    pause = Backoff(++entry->attempts);
+    SetError(entry->fault, gone.status());
+    spdlog::error("fault {}: REVERT FAILED (attempt {}): {}; trying again in {} ms", id,
+                  entry->attempts, gone.status().message(),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
+    Notify(*entry);
+  }
+  entry->retry_timer = loop_.At(clock_.Now() + pause, [this, id] { ContinueRevert(id); });
+}
+
+void Engine::Finish(Entry& entry) {
+  v1::Fault& fault = entry.fault;
+  const bool failed = !entry.error.ok();
+  fault.set_state(failed ? v1::FAULT_STATE_FAILED : v1::FAULT_STATE_REVERTED);
+  fault.clear_error();
+  if (failed) SetError(fault, entry.error);
+  *fault.mutable_end_time() = ToTimestamp(clock_.WallNow());
+  entry.ended = clock_.Now();
+  --active_;
+  spdlog::info("fault {}: {} ({}){}{}", fault.id(), FaultState_Name(fault.state()),
+               EndReason_Name(fault.end_reason()), failed ? ": " : "",
+               std::string(entry.error.message()));
+  Notify(entry);
+  const v1::Fault over = Snapshot(entry);
+  auto when_active = std::exchange(entry.when_active, {});
+  auto when_over = std::exchange(entry.when_over, {});
+  const Status error =
+      failed ? entry.error
+             : absl::AbortedError(StrCat("fault ", over.id(), " was reverted meanwhile (",
+                                         EndReason_Name(over.end_reason()), ")"));
+  // A refused request leaves nothing behind, not even its id.
+  if (failed && !entry.journaled) Forget(over.id());
+  TrimHistory();
+  for (FaultCallback& callback : when_active) callback(error);
+  for (FaultCallback& callback : when_over) callback(over);
+}
+
+void Engine::Fail(Entry& entry, const Status& error) {
+  entry.error = error;
+  StartRevert(entry, v1::END_REASON_ERROR);
+}
+
+void Engine::TrimHistory() {
+  std::vector<const Entry*> over;
+  for (const auto& [id, entry] : entries_) {
+    if (IsOver(entry->fault.state())) over.push_back(entry.get());
+  }
+  std::sort(over.begin(), over.end(),
+            [](const Entry* a, const Entry* b) { return a->ended < b->ended; });
+  const size_t excess = over.size() > kHistory ? over.size() - kHistory : 0;
+  for (size_t i = 0; i < over.size(); ++i) {
+    if (i >= excess && over[i]->ended + kHistoryAge > clock_.Now()) break;
+    Forget(std::string(over[i]->fault.id()));
+  }
+}
+
+}  // namespace faultd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/status.h"
+#include "engine/journal.h"
+#include "faults/fault_kind.h"
+
+namespace faultd {
+
+// What a recovery did, in lines for people.
+using RecoveryLog = std::function<void(const std::string& line)>;
+
+// Puts the host back from the journal alone, then removes whatever else in the kernel is tagged as
+// ours. For the start of the daemon, for the guardian, and by hand. The caller holds the lock. Goes
+// on after errors; what could not be reverted keeps its record, and the errors come back merged.
+// Records that cannot be read are set aside. Idempotent.
+Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log);
+
+}  // namespace faultd

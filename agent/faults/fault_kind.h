@@ -1,0 +1,86 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/status.h"
+#include "faultd/v1/fault.pb.h"
+#include "faults/net/plane.h"
+#include "kernel/kernel.h"
+
+namespace faultd {
+
+// What faults work on.
+struct Host {
+  Kernel& kernel;
+  NetworkPlane& network;
+};
+
+// Addresses of the names that FaultKind::names asked for.
+using ResolvedNames = std::map<std::string, std::vector<IpAddress>>;
+
+struct FaultPlan {
+  v1::Undo undo;
+  std::vector<std::string> changes;   // what would change on the host, a sentence each
+  std::vector<std::string> warnings;  // worth knowing, no obstacle
+  std::string summary;                // what the fault does, in a line
+};
+
+enum class CapabilityState { kAvailable, kLimited, kUnavailable };
+
+struct Capability {
+  CapabilityState state = CapabilityState::kAvailable;
+  std::string reason;
+  std::string remedy;
+};
+
+// One kind of fault: stateless functions over data, called on the loop's thread in this order:
+// validate, names, plan, (the undo record is written durably), inject, observe …, revert. One
+// source file defines one kind, and faults.def lists it. noop.cc is the example.
+struct FaultKind {
+  // Name of the arm in FaultSpec, Undo and Effect.
+  std::string_view name;
+
+  // Whether what it changes is still there after a reboot. If not, records of another boot need no
+  // revert.
+  bool survives_reboot;
+
+  // Whether the spec makes sense by itself. No side effects. Errors are FieldErrors whose paths
+  // begin with "spec.".
+  Status (*validate)(const v1::FaultSpec& spec);
+
+  // Host names in a valid spec. The engine resolves them before plan and again during the lease.
+  std::vector<std::string> (*names)(const v1::FaultSpec& spec);
+
+  // What inject would do on this host. Only reads.
+  StatusOr<FaultPlan> (*plan)(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host);
+
+  // Makes the fault and sees it in the kernel; returns where it was seen, in words. Called again
+  // with a newer undo when names have new addresses: then changes it without a gap. May fail
+  // half-way: revert puts back what was done.
+  StatusOr<std::string> (*inject)(const std::string& id, const v1::FaultSpec& spec,
+                                  const v1::Undo& undo, Host& host);
+
+  // Puts back what inject changed, from the record alone: in this process or another one, once or
+  // again, after an inject that did all, part or nothing. `true` when it was seen gone, `false`
+  // when the effect is over but something is still on its way out: call again soon.
+  StatusOr<bool> (*revert)(const std::string& id, const v1::Undo& undo, Host& host);
+
+  // What an active fault has done so far. DATA_LOSS when it is not in force any more.
+  StatusOr<v1::Effect> (*observe)(const std::string& id, Host& host);
+
+  // Whether this host can run it.
+  Capability (*capability)(Host& host);
+};
+
+// All kinds, in the order of faults.def.
+const std::vector<const FaultKind*>& FaultKinds();
+
+// The kind of a spec or undo; nullptr when none is set.
+const FaultKind* KindOf(const v1::FaultSpec& spec);
+const FaultKind* KindOf(const v1::Undo& undo);
+
+}  // namespace faultd

@@ -1,0 +1,86 @@
+#include "faults/net/compiler.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace faultd {
+namespace {
+
+double EitherOf(double p, double q) { return 1 - (1 - p) * (1 - q); }
+
+DelayDistribution CombineDistributions(const Netem& a, const Netem& b) {
+  if (a.jitter.count() == 0) return b.distribution;
+  if (b.jitter.count() == 0 || a.distribution == b.distribution) return a.distribution;
+  return DelayDistribution::kNormal;
+}
+
+StatusOr<std::optional<BurstLoss>> CombineBursts(const Netem& a, const Netem& b) {
+  if (a.burst_loss && b.burst_loss) {
+    return absl::FailedPreconditionError("two Gilbert-Elliott losses cannot hit the same packets");
+  }
+  if (!a.burst_loss && !b.burst_loss) return std::nullopt;
+  BurstLoss burst = a.burst_loss ? *a.burst_loss : *b.burst_loss;
+  const double uniform = a.burst_loss ? b.loss : a.loss;
+  burst.loss_in_bad = EitherOf(burst.loss_in_bad, uniform);
+  burst.loss_in_good = EitherOf(burst.loss_in_good, uniform);
+  return burst;
+}
+
+}  // namespace
+
+StatusOr<PacketEffect> Combine(const PacketEffect& a, const PacketEffect& b) {
+  if (a.blackhole || b.blackhole) return PacketEffect{.blackhole = true, .netem = {}};
+  PacketEffect both;
+  Netem& netem = both.netem;
+  ASSIGN_OR_RETURN(netem.burst_loss, CombineBursts(a.netem, b.netem));
+  netem.delay = a.netem.delay + b.netem.delay;
+  netem.jitter = a.netem.jitter + b.netem.jitter;
+  netem.delay_correlation = std::max(a.netem.delay_correlation, b.netem.delay_correlation);
+  netem.distribution = CombineDistributions(a.netem, b.netem);
+  if (!netem.burst_loss) {
+    netem.loss = EitherOf(a.netem.loss, b.netem.loss);
+    netem.loss_correlation = std::max(a.netem.loss_correlation, b.netem.loss_correlation);
+  }
+  return both;
+}
+
+// By induction over the faults: let the list be right for the first k of them. With fault k+1, each
+// class is preceded by its intersection with the new fault, and the new fault's own class comes
+// last. A packet of the new fault then meets the intersection of the class it met before, or, where
+// it met none, the new class; any other packet meets the same class as before.
+StatusOr<std::vector<TrafficClass>> Compile(std::span<const NetworkFault> faults) {
+  std::vector<TrafficClass> classes;
+  for (size_t i = 0; i < faults.size(); ++i) {
+    const NetworkFault& fault = faults[i];
+    std::vector<TrafficClass> next;
+    next.reserve(classes.size() + 1);
+    for (TrafficClass& each : classes) {
+      TrafficSet both = Intersect(each.traffic, fault.traffic);
+      const bool wholly_inside = both == each.traffic;
+      if (!both.empty()) {
+        auto effect = Combine(each.effect, fault.effect);
+        if (!effect.ok()) {
+          return Annotate(
+              effect.status(),
+              StrCat("overlap of faults ", faults[each.faults.back()].id, " and ", fault.id));
+        }
+        std::vector<size_t> members = each.faults;
+        members.push_back(i);
+        next.push_back({std::move(both), std::move(members), *std::move(effect)});
+      }
+      if (!wholly_inside) next.push_back(std::move(each));
+    }
+    TrafficSet own = Simplify(fault.traffic);
+    if (!own.empty()) next.push_back({std::move(own), {i}, fault.effect});
+    if (next.size() > kMaxTrafficClasses) {
+      return absl::ResourceExhaustedError(StrCat("the active network faults overlap in more than ",
+                                                 kMaxTrafficClasses,
+                                                 " different ways; revert some of them first"));
+    }
+    classes = std::move(next);
+  }
+  return classes;
+}
+
+}  // namespace faultd

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "faultd/v1/network.pb.h"
+#include "faults/net/compiler.h"
+#include "kernel/kernel.h"
+
+namespace faultd {
+
+// A network fault and where it acts.
+struct PlacedFault {
+  NetworkFault fault;
+  std::vector<std::string> interfaces;
+  std::vector<Direction> directions;
+};
+
+// Composes the network faults that are active and keeps the kernel equal to them: one netem ifb for
+// each set of faults that hit the same packets, one steering table for all. It knows what this
+// process made active; in a new process nothing is, and removing any fault sweeps everything that
+// is tagged as ours. Used from the loop's thread.
+class NetworkPlane {
+ public:
+  NetworkPlane(Kernel& kernel, const Clock& clock) : kernel_(kernel), clock_(clock) {}
+
+  // Adds the fault, or replaces the one with the same id without a gap, and sees it in the kernel.
+  // On error everything is as it was before.
+  Status Set(PlacedFault placed);
+
+  // Takes the fault out. The first call ends its effect; `true` once no link of it is left, `false`
+  // while packets that were held back drain (at most kMaxDrain) or links are being deleted: call
+  // again. A fault that is not active is no error.
+  StatusOr<bool> Remove(const std::string& id);
+
+  // Recovery: a process before us had made clsact qdiscs on these interfaces.
+  void AdoptHooks(const std::vector<std::string>& interfaces);
+
+  // Packets that no fault may touch.
+  Status SetProtected(std::vector<PacketMatch> matches);
+  const std::vector<PacketMatch>& protect() const { return protect_; }
+
+  // What the fault has done so far, and where it is in the kernel in words. NOT_FOUND when it is
+  // not active, DATA_LOSS when it should be but the kernel does not have it.
+  StatusOr<v1::NetworkEffect> Observe(const std::string& id);
+  StatusOr<std::string> Describe(const std::string& id);
+
+  // Links and tables of ours that belong to no active fault.
+  StatusOr<std::vector<std::string>> FindLeftovers();
+
+  bool active(const std::string& id) const { return faults_.contains(id); }
+
+  static constexpr std::chrono::milliseconds kMaxDrain{1000};
+
+ private:
+  // Ids of the faults that a link serves, in the order of injection; empty for the link into which
+  // blackholed packets go.
+  using Members = std::vector<std::string>;
+  struct FaultLink {
+    Link link;
+    Netem netem;
+    bool has_netem = false;
+  };
+  using FaultLinks = std::map<Members, FaultLink>;
+  struct RetiringLink {
+    FaultLink link;
+    std::string fault;  // whose change retired it
+    BootTime drained_by{0};
+    bool deleting = false;
+  };
+  // What the kernel should hold, with the links made for it; not yet applied.
+  struct Draft {
+    bool may_create_links = true;
+    SteeringTable table;
+    FaultLinks links;
+    std::vector<int> created;
+  };
+
+  // plane.cc
+  Status Install(std::map<std::string, PlacedFault> faults, std::vector<std::string> order,
+                 const std::string& cause, bool may_create_links = true);
+  void RetireUnused(const FaultLinks& wanted, const std::string& cause);
+  StatusOr<bool> AdvanceRetiring(const std::string& id);
+  Status Sweep();
+
+  // plane_draft.cc
+  Status BuildDraft(const std::map<std::string, PlacedFault>& faults,
+                    const std::vector<std::string>& order, Draft& draft);
+  // A rule without a link (link_index 0) could have none made and is left out.
+  StatusOr<SteeringRule> BuildRule(const TrafficClass& traffic_class,
+                                   std::span<const NetworkFault> faults, Draft& draft);
+  StatusOr<int> LinkFor(const Members& members, const PacketEffect& effect, Draft& draft);
+  StatusOr<FaultLink> MakeLink(const Members& members, const Netem* netem, Draft& draft);
+  StatusOr<bool> CanUseNetem(const Netem& netem);
+  uint32_t QueueLimit(const Netem& netem);
+
+  Kernel& kernel_;
+  const Clock& clock_;
+  std::map<std::string, PlacedFault> faults_;
+  std::vector<std::string> order_;  // ids in the order of injection
+  FaultLinks links_;
+  std::vector<RetiringLink> retiring_;
+  SteeringTable table_;
+  std::vector<PacketMatch> protect_;
+  uint64_t speed_bps_ = 0;                           // of the fastest interface in use
+  std::map<std::string, uint64_t> dropped_earlier_;  // by links that are gone, per fault
+};
+
+}  // namespace faultd

@@ -1,0 +1,160 @@
+// How the plane turns faults into links and rules.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/strings.h"
+#include "faults/net/plane.h"
+#include "kernel/modules.h"
+
+namespace faultd {
+namespace {
+
+// Links in a network namespace are few enough for a search by name.
+const Link* FindLink(const std::vector<Link>& links, std::string_view name) {
+  auto found =
+      std::find_if(links.begin(), links.end(), [&](const Link& each) { return each.name == name; });
+  return found == links.end() ? nullptr : &*found;
+}
+
+bool Near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+// The kernel keeps probabilities as 32-bit fractions and may round times to ticks of 64 ns.
+bool SameWithinRounding(const Netem& a, const Netem& b) {
+  return Near(static_cast<double>(a.delay.count()), static_cast<double>(b.delay.count()), 1000) &&
+         Near(static_cast<double>(a.jitter.count()), static_cast<double>(b.jitter.count()), 1000) &&
+         Near(a.loss, b.loss, 1e-6) && a.burst_loss.has_value() == b.burst_loss.has_value() &&
+         a.limit == b.limit;
+}
+
+constexpr std::string_view kBlackholeName = "faultd-null";
+
+}  // namespace
+
+Status NetworkPlane::BuildDraft(const std::map<std::string, PlacedFault>& faults,
+                                const std::vector<std::string>& order, Draft& draft) {
+  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
+  std::set<std::string> interfaces;
+  for (const auto& [id, placed] : faults) {
+    interfaces.insert(placed.interfaces.begin(), placed.interfaces.end());
+  }
+  for (const std::string& interface : interfaces) {
+    // An interface that went away took its rules with it.
+    const Link* link = FindLink(present, interface);
+    if (link == nullptr) continue;
+    speed_bps_ = std::max(speed_bps_, kernel_.links().SpeedBps(*link));
+    for (Direction direction : {Direction::kEgress, Direction::kIngress}) {
+      std::vector<NetworkFault> here;
+      for (const std::string& id : order) {
+        const PlacedFault& placed = faults.at(id);
+        if (std::count(placed.interfaces.begin(), placed.interfaces.end(), interface) > 0 &&
+            std::count(placed.directions.begin(), placed.directions.end(), direction) > 0) {
+          here.push_back(placed.fault);
+        }
+      }
+      if (here.empty()) continue;
+      ASSIGN_OR_RETURN(const std::vector<TrafficClass> classes, Compile(here));
+      SteeringChain chain{interface, link->index, direction, protect_, {}};
+      for (const TrafficClass& each : classes) {
+        ASSIGN_OR_RETURN(SteeringRule rule, BuildRule(each, here, draft));
+        if (rule.link_index != 0) chain.rules.push_back(std::move(rule));
+      }
+      draft.table.push_back(std::move(chain));
+    }
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<SteeringRule> NetworkPlane::BuildRule(const TrafficClass& traffic_class,
+                                               std::span<const NetworkFault> faults, Draft& draft) {
+  SteeringRule rule{.match = traffic_class.traffic.match, .except = traffic_class.traffic.except};
+  Members members;
+  for (size_t i : traffic_class.faults) members.push_back(faults[i].id);
+  rule.counters = members;
+  bool vanish = traffic_class.effect.blackhole;
+  if (!vanish) {
+    ASSIGN_OR_RETURN(const bool netem, CanUseNetem(traffic_class.effect.netem));
+    if (!netem) {
+      vanish = true;
+      rule.share = traffic_class.effect.netem.loss;
+    }
+  }
+  if (vanish) {
+    for (const std::string& id : members) rule.forwarded_counters.push_back(id + ".dropped");
+    members.clear();
+  }
+  RETURN_IF_ERROR(kernel_.steering().Supports(rule));
+  ASSIGN_OR_RETURN(rule.link_index, LinkFor(members, traffic_class.effect, draft));
+  return rule;
+}
+
+StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& effect,
+                                    Draft& draft) {
+  Netem netem = effect.netem;
+  bool with_netem = !members.empty();
+  if (members.empty() && kernel_.steering().name() == "flower") {
+    // Redirecting to a link that is down makes older kernels tell the sender; netem swallows
+    // silently.
+    netem = Netem{.loss = 1};
+    with_netem = true;
+  }
+  netem.limit = QueueLimit(netem);
+  if (auto known = draft.links.find(members); known != draft.links.end())
+    return known->second.link.index;
+  if (auto kept = links_.find(members); kept != links_.end() && kept->second.netem == netem) {
+    draft.links.insert(*kept);
+    return kept->second.link.index;
+  }
+  if (!draft.may_create_links) return 0;
+  ASSIGN_OR_RETURN(FaultLink link, MakeLink(members, with_netem ? &netem : nullptr, draft));
+  link.netem = netem;
+  const int index = link.link.index;
+  draft.links.emplace(members, std::move(link));
+  return index;
+}
+
+StatusOr<NetworkPlane::FaultLink> NetworkPlane::MakeLink(const Members& members, const Netem* netem,
+                                                         Draft& draft) {
+  // The lowest free number: somebody else's link of that name, or one still being deleted, is
+  // passed by.
+  StatusOr<Link> link = absl::AlreadyExistsError("");
+  for (int number = 0; absl::IsAlreadyExists(link.status()) && number < 1 << 16; ++number) {
+    const bool shared = members.empty() && number == 0;
+    link = kernel_.links().CreateIfb(
+        shared ? std::string(kBlackholeName) : StrCat(kLinkPrefix, number), netem != nullptr);
+  }
+  RETURN_IF_ERROR(link.status());
+  draft.created.push_back(link->index);
+  FaultLink made{*link, {}, netem != nullptr};
+  if (netem == nullptr) return made;
+  RETURN_IF_ERROR(kernel_.qdiscs().SetNetem(link->index, *netem));
+  ASSIGN_OR_RETURN(const NetemState seen, kernel_.qdiscs().GetNetem(link->index));
+  if (!SameWithinRounding(seen.netem, *netem)) {
+    return absl::InternalError(
+        StrCat("verify netem on ", link->name, ": the kernel has other parameters than were set"));
+  }
+  return made;
+}
+
+StatusOr<bool> NetworkPlane::CanUseNetem(const Netem& netem) {
+  Status missing = kernel_.features().netem;
+  if (missing.ok()) return true;
+  const bool only_uniform_loss =
+      netem.delay.count() == 0 && !netem.burst_loss && netem.loss_correlation == 0;
+  if (only_uniform_loss) return false;
+  missing = kernel_.features(/*again=*/true).netem;
+  if (missing.ok()) return true;
+  return PreconditionError("MODULE", "sch_netem", ToStd(missing.message()));
+}
+
+uint32_t NetworkPlane::QueueLimit(const Netem& netem) {
+  // What the interface can send while a packet is held back, in packets of 128 bytes: left at
+  // netem's default of 1000 packets, delay turns into loss under load.
+  constexpr double kUnknownSpeedBps = 10e9;
+  constexpr double kPacketBits = 128 * 8;
+  const double seconds = std::chrono::duration<double>(netem.delay + netem.jitter).count();
+  const double speed = speed_bps_ == 0 ? kUnknownSpeedBps : static_cast<double>(speed_bps_);
+  return static_cast<uint32_t>(std::clamp(1000 + seconds * speed / kPacketBits, 1000.0, 4e6));
+}
+
+}  // namespace faultd

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace faultd {
+
+// A directory of small files that survive a crash: a file is there with all of its content or not
+// at all. Names must not contain '/'. Symbolic links are never followed. Used from one thread.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  // Names of the files, sorted; half-written ones are removed and not listed.
+  virtual StatusOr<std::vector<std::string>> List() = 0;
+  // NOT_FOUND when there is none; at most 16 MiB.
+  virtual StatusOr<std::string> Read(const std::string& name) = 0;
+  // Replaces or creates; on disk, name and content, when it returns.
+  virtual Status Write(const std::string& name, std::string_view content) = 0;
+  // On disk when it returns. A file that is not there is no error. Needs no disk space.
+  virtual Status Remove(const std::string& name) = 0;
+  // Moves a file to another name in the same directory. Needs no disk space worth speaking of.
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+};
+
+// Opens the directory `path`, made with mode 0700 if it is not there (its parent must be).
+StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
+
+}  // namespace faultd
