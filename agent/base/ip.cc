@@ -68,8 +68,11 @@ StatusOr<IpPrefix> IpPrefix::Parse(std::string_view text) {
   ASSIGN_OR_RETURN(const IpAddress address, IpAddress::Parse(text.substr(0, slash)));
   const int bits = AddressBits(address.family);
   int length = bits;
+  const std::string_view digits = slash == std::string_view::npos ? "" : text.substr(slash + 1);
+  // SimpleAtoi would take signs and white space.
   if (slash != std::string_view::npos &&
-      (!absl::SimpleAtoi(ToAbsl(text.substr(slash + 1)), &length) || length < 0 || length > bits)) {
+      (digits.find_first_not_of("0123456789") != std::string_view::npos ||
+       !absl::SimpleAtoi(ToAbsl(digits), &length) || length > bits)) {
     return absl::InvalidArgumentError(
         StrCat("\"", text, "\" is not a CIDR: the prefix length must be 0 to ", bits));
   }
@@ -80,7 +83,8 @@ StatusOr<IpPrefix> IpPrefix::Parse(std::string_view text) {
 
 IpRange IpPrefix::range() const {
   const absl::uint128 all = MaxAddress(address.family);
-  const absl::uint128 host_bits = length == 0 ? all : (all >> length);
+  // Shifting by all of the 128 bits is undefined.
+  const absl::uint128 host_bits = length == AddressBits(address.family) ? 0 : all >> length;
   return {address.value & (all ^ host_bits), address.value | host_bits};
 }
 

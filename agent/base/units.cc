@@ -39,8 +39,9 @@ const Unit* FindUnit(std::string_view name) {
   return nullptr;
 }
 
-// Reads "<number><unit>" from the front of `rest` and adds it to `total`.
-bool TakeTerm(std::string_view& rest, double& total) {
+// Reads "<number><unit>" from the front of `rest` and adds it to `total`, which has the digits for
+// every count of nanoseconds.
+bool TakeTerm(std::string_view& rest, long double& total) {
   size_t digits = 0;
   while (digits < rest.size() &&
          (absl::ascii_isdigit(static_cast<unsigned char>(rest[digits])) || rest[digits] == '.')) {
@@ -51,7 +52,7 @@ bool TakeTerm(std::string_view& rest, double& total) {
   double number = 0;
   const Unit* unit = FindUnit(rest.substr(digits, end - digits));
   if (unit == nullptr || !absl::SimpleAtod(ToAbsl(rest.substr(0, digits)), &number)) return false;
-  total += number * static_cast<double>(unit->ns);
+  total += static_cast<long double>(number) * static_cast<long double>(unit->ns);
   rest.remove_prefix(end);
   return true;
 }
@@ -78,7 +79,7 @@ StatusOr<nanoseconds> ParseDuration(std::string_view text) {
   const std::string terms =
       !text.empty() && text.front() == 'P' ? FromIso8601(text) : std::string(text);
   std::string_view rest = terms;
-  double total = 0;
+  long double total = 0;
   if (rest.empty()) return Malformed(text);
   while (!rest.empty()) {
     if (!TakeTerm(rest, total)) return Malformed(text);

@@ -105,7 +105,7 @@ void Engine::ContinueRevert(const std::string& id) {
     pause = Backoff(++entry->attempts);
     SetError(entry->fault, gone.status());
     spdlog::error("fault {}: REVERT FAILED (attempt {}): {}; trying again in {} ms", id,
-                  entry->attempts, gone.status().message(),
+                  entry->attempts, ToStd(gone.status().message()),
                   std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
     Notify(*entry);
   }

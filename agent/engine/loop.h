@@ -7,14 +7,15 @@
 
 namespace faultd {
 
-// The one thread that owns all state, as the engine sees it. All functions are called on it.
+// The one thread that owns all state, as the engine sees it. Functions are called on it.
 class Loop {
  public:
   using TimerId = uint64_t;
   static constexpr TimerId kNoTimer = 0;
 
   virtual ~Loop() = default;
-  // Runs `work` after the current work is done.
+  // Runs `work` after the current work is done. The only function that may be called from any
+  // thread.
   virtual void Post(std::function<void()> work) = 0;
   // Runs `work` at or soon after `when`.
   virtual TimerId At(BootTime when, std::function<void()> work) = 0;

@@ -19,31 +19,41 @@ namespace {
 constexpr std::string_view kTemporary = ".tmp-";
 constexpr size_t kLargestFile = 16 << 20;
 
+bool IsHalfWritten(const std::string& name) { return name.starts_with(kTemporary); }
+
+// Names of all entries but "." and "..", sorted.
+StatusOr<std::vector<std::string>> ListEntries(const std::string& path, const UniqueFd& directory) {
+  // A descriptor of its own: the position in the listing belongs to the open file.
+  UniqueFd fd(openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* stream = fd.valid() ? fdopendir(fd.get()) : nullptr;
+  if (stream == nullptr) return ErrnoStatus(errno, StrCat("list ", path));
+  fd.Release();
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = readdir(stream)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  const int error = errno;
+  closedir(stream);
+  if (error != 0) return ErrnoStatus(error, StrCat("list ", path));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+StatusOr<UniqueFd> OpenDirectoryFd(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open directory ", path));
+  return fd;
+}
+
 class PosixDirectory final : public Directory {
  public:
   PosixDirectory(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
   StatusOr<std::vector<std::string>> List() override {
-    UniqueFd fd(openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid()) return Error("open", ".");
-    DIR* stream = fdopendir(fd.get());
-    if (stream == nullptr) return Error("list", ".");
-    fd.Release();
-    std::vector<std::string> names;
-    errno = 0;
-    while (const dirent* entry = readdir(stream)) {
-      const std::string_view name = entry->d_name;
-      if (name.starts_with(kTemporary)) {
-        unlinkat(fd_.get(), entry->d_name, 0);  // a write that did not get to its rename
-      } else if (name != "." && name != "..") {
-        names.emplace_back(name);
-      }
-      errno = 0;
-    }
-    const int error = errno;
-    closedir(stream);
-    if (error != 0) return ErrnoStatus(error, StrCat("list ", path_));
-    std::sort(names.begin(), names.end());
+    ASSIGN_OR_RETURN(std::vector<std::string> names, ListEntries(path_, fd_));
+    std::erase_if(names, IsHalfWritten);
     return names;
   }
 
@@ -103,9 +113,20 @@ StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return ErrnoStatus(errno, StrCat("make directory ", path));
   }
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open directory ", path));
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenDirectoryFd(path));
   return std::make_unique<PosixDirectory>(path, std::move(fd));
+}
+
+Status RemoveHalfWritten(const std::string& path) {
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenDirectoryFd(path));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListEntries(path, fd));
+  Status status;
+  for (const std::string& name : names) {
+    if (IsHalfWritten(name) && unlinkat(fd.get(), name.c_str(), 0) != 0) {
+      MergeStatus(status, ErrnoStatus(errno, StrCat("remove ", path, "/", name)));
+    }
+  }
+  return status;
 }
 
 }  // namespace faultd

@@ -14,7 +14,7 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
-  // Names of the files, sorted; half-written ones are removed and not listed.
+  // Names of the files, sorted, without half-written ones.
   virtual StatusOr<std::vector<std::string>> List() = 0;
   // NOT_FOUND when there is none; at most 16 MiB.
   virtual StatusOr<std::string> Read(const std::string& name) = 0;
@@ -28,5 +28,9 @@ class Directory {
 
 // Opens the directory `path`, made with mode 0700 if it is not there (its parent must be).
 StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
+
+// Removes what writers that died half-way left. Only for a process that may change the directory: a
+// living writer's file would go as well.
+Status RemoveHalfWritten(const std::string& path);
 
 }  // namespace faultd

@@ -11,15 +11,18 @@ namespace faultd {
 
 // Every link of ours is an ifb whose name begins with this ("faultd0", "faultd-null") …
 inline constexpr std::string_view kLinkPrefix = "faultd";
-// … with this alias (IFLA_IFALIAS), for people, and this group (IFLA_GROUP), which is set in the same
-// call that creates the link, so that there is no moment in which it cannot be told from others.
+// … with this alias (IFLA_IFALIAS), for people, and this group (IFLA_GROUP), which is set in the
+// same call that creates the link, so that there is no moment in which it cannot be told from
+// others.
 inline constexpr std::string_view kLinkAlias = "faultd";
 inline constexpr uint32_t kLinkGroup = 0xfa17d;
+// Links on their way out are moved to this group first, to be deleted by it.
+inline constexpr uint32_t kLinkTrashGroup = kLinkGroup + 1;
 
 struct Link {
   int index = 0;
   std::string name;
-  std::string kind;   // IFLA_INFO_KIND; empty for hardware
+  std::string kind;  // IFLA_INFO_KIND; empty for hardware
   std::string alias;
   uint32_t group = 0;
   bool up = false;
@@ -37,11 +40,13 @@ class Links {
   virtual StatusOr<std::vector<Link>> List() = 0;
   // NOT_FOUND: "no interface named x".
   virtual StatusOr<Link> Get(std::string_view name) = 0;
-  // Interfaces of the default routes of the main table, IPv4 and IPv6, multipath included, sorted by name; may be empty.
+  // Interfaces of the default routes of the main table, IPv4 and IPv6, multipath included, sorted
+  // by name; may be empty.
   virtual StatusOr<std::vector<Link>> DefaultRouteLinks() = 0;
   // Adds an ifb with our tags, up or down, one queue. ALREADY_EXISTS when the name is taken.
   virtual StatusOr<Link> CreateIfb(std::string_view name, bool up) = 0;
-  // Deletes links of ours; those that are gone already are no error. Takes 10 to 40 ms, however many there are.
+  // Deletes links of ours; those that are gone already are no error. Takes 10 to 40 ms, however
+  // many there are.
   virtual Status Delete(const std::vector<int>& indices) = 0;
   // Starts the same and returns at once; whether it is done is seen in List. Errors are logged.
   virtual void DeleteInBackground(std::vector<int> indices) = 0;

@@ -24,8 +24,8 @@ struct NlSockDeleter {
   void operator()(nl_sock* socket) const;
 };
 
-// One netlink message under construction. Attributes are added through libnl; running out of memory
-// terminates, as everywhere.
+// One netlink message under construction; grows as needed. Running out of memory terminates, as
+// everywhere.
 class NetlinkMessage {
  public:
   // `flags` beside NLM_F_REQUEST, which is always set.
@@ -45,11 +45,11 @@ class NetlinkMessage {
   void PutBe16(int type, uint16_t value);
   void PutBe32(int type, uint32_t value);
   void PutBe64(int type, uint64_t value);
-  // Nests attributes: Nest(IFLA_LINKINFO, [&] { message.PutString(…); }). `flag_nested` sets
-  // NLA_F_NESTED, which nf_tables wants and old rtnetlink users do not mind.
+  // Nests attributes: Nest(IFLA_LINKINFO, [&] { message.PutString(…); }). Sets NLA_F_NESTED, which
+  // nf_tables wants and old rtnetlink users do not mind. At most 64 KiB, as every attribute.
   template <typename Body>
   void Nest(int type, Body body) {
-    auto start = NestStart(type);
+    const size_t start = NestStart(type);
     body();
     NestEnd(start);
   }
@@ -58,14 +58,15 @@ class NetlinkMessage {
   size_t size() const;  // bytes so far
 
  private:
+  void MakeRoom(size_t bytes);
   void PutHeaderBytes(const void* data, size_t size);
-  void* NestStart(int type);
-  void NestEnd(void* start);
+  size_t NestStart(int type);  // where the nest begins, in bytes
+  void NestEnd(size_t start);
   std::unique_ptr<nl_msg, NlMsgDeleter> message_;
 };
 
-// A connected netlink socket (close-on-exec, extended acknowledgements, 16 MiB send buffer), used for
-// one request at a time from one thread.
+// A connected netlink socket (close-on-exec, extended acknowledgements, 16 MiB send buffer), used
+// for one request at a time from one thread.
 class NetlinkSocket {
  public:
   static StatusOr<NetlinkSocket> Open(int protocol);  // NETLINK_ROUTE, NETLINK_NETFILTER
@@ -76,7 +77,8 @@ class NetlinkSocket {
 
   // Sends a dump or get request and hands every answer to `each`; starts again when the kernel says
   // that the dump was interrupted by a change (NLM_F_DUMP_INTR), after `restart`.
-  Status Query(NetlinkMessage& message, std::string_view attempt, const std::function<void(const nlmsghdr*)>& each,
+  Status Query(NetlinkMessage& message, std::string_view attempt,
+               const std::function<void(const nlmsghdr*)>& each,
                const std::function<void()>& restart = {});
 
   // Sends several messages as one datagram and reads until the last one is acknowledged (its
@@ -89,8 +91,9 @@ class NetlinkSocket {
   uint32_t port() const;  // the kernel's name for this socket
 
  private:
-  explicit NetlinkSocket(std::unique_ptr<nl_sock, NlSockDeleter> socket);
+  NetlinkSocket(std::unique_ptr<nl_sock, NlSockDeleter> socket, int protocol);
   std::unique_ptr<nl_sock, NlSockDeleter> socket_;
+  int protocol_;
   uint32_t next_sequence_ = 1;
 };
 

@@ -25,7 +25,8 @@ struct SteeringRule {
 };
 
 // What happens to the packets that pass one interface in one direction. The first rule that a packet
-// hits decides; packets in `protect` are never touched. Packets that are not IP always pass.
+// hits decides; packets in `protect` are never touched. Packets that are not IP (ARP), and neighbour
+// discovery (ICMPv6 types 133 to 137), always pass.
 struct SteeringChain {
   std::string interface;
   int ifindex = 0;

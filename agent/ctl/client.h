@@ -1,0 +1,50 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ctl/failure.h"
+#include "faultd/v1/agent_service.grpc.pb.h"
+#include "faultd/v1/fault_service.grpc.pb.h"
+
+namespace faultd::ctl {
+
+// A connection to the daemon, made with the first call.
+class Client {
+ public:
+  // `timeout` is that of each call; streams have none.
+  Client(std::string address, std::chrono::nanoseconds timeout);
+
+  v1::FaultService::Stub& faults() { return *faults_; }
+  v1::AgentService::Stub& agent() { return *agent_; }
+  const std::string& address() const { return address_; }
+
+  // Calls e.g. client.faults().GetFault(request) and waits for the answer.
+  template <typename Service, typename Request, typename Response>
+  std::optional<Failure> Call(Service& service,
+                              grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                                              Response*),
+                              const Request& request, Response* response, Purpose purpose) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::duration_cast<std::chrono::microseconds>(timeout_));
+    const grpc::Status status = (service.*method)(&context, request, response);
+    if (status.ok()) return std::nullopt;
+    return Explain(status, purpose);
+  }
+
+  Failure Explain(const grpc::Status& status, Purpose purpose) const;
+
+ private:
+  const std::string address_;
+  const std::chrono::nanoseconds timeout_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::FaultService::Stub> faults_;
+  const std::unique_ptr<v1::AgentService::Stub> agent_;
+};
+
+}  // namespace faultd::ctl

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "ctl/client.h"
+#include "ctl/exit_codes.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
+
+namespace faultd::ctl {
+
+// Does what the options say. `stop_fd` can be read when somebody wishes hold or watch to stop.
+ExitCode Run(const Options& options, Client& client, Output& output, int stop_fd);
+
+// Whether the command stays until it is stopped.
+bool IsStream(Command command);
+
+// One function per subject: streams.cc, hold.cc and doctor.cc.
+ExitCode Watch(const Options& options, Client& client, Output& output, int stop_fd);
+ExitCode Hold(const Options& options, Client& client, Output& output, int stop_fd);
+ExitCode Doctor(const Options& options, Client& client, Output& output);
+ExitCode Version(Client& client, Output& output);
+
+}  // namespace faultd::ctl

@@ -1,0 +1,54 @@
+// faultctl: the command line client of faultd.
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <span>
+#include <string_view>
+
+#include "ctl/commands.h"
+#include "ctl/stop_watcher.h"
+
+namespace faultd::ctl {
+namespace {
+
+// Also for command lines that cannot be understood.
+bool WantsJson(std::span<const char* const> arguments) {
+  return std::find(arguments.begin(), arguments.end(), std::string_view("--json")) !=
+         arguments.end();
+}
+
+Failure UsageFailure(const Status& error) {
+  Failure failure{.exit = ExitCode::kUsage, .message = std::string(error.message())};
+  failure.status.set_code(static_cast<int>(error.code()));
+  failure.status.set_message(failure.message);
+  return failure;
+}
+
+ExitCode Main(int argc, const char* const* argv) {
+  // A reader that went away shows as an error of the write.
+  std::signal(SIGPIPE, SIG_IGN);
+  // gRPC would log failed connections to stderr, beside our own message.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+
+  Output output(std::cout, std::cerr, StyleOfStdout(WantsJson({argv, static_cast<size_t>(argc)})));
+  const auto options = ParseOptions(argc, argv);
+  if (!options.ok()) return output.Fail(UsageFailure(options.status()));
+  if (options->command == Command::kHelp) {
+    std::cout << options->help << std::flush;
+    return ExitCode::kDone;
+  }
+  UniqueFd stop;
+  if (IsStream(options->command)) {
+    auto caught = CatchStopSignals();
+    if (!caught.ok()) return output.Fail(UsageFailure(caught.status()));
+    stop = std::move(*caught);
+  }
+  Client client(options->address, options->timeout);
+  return Run(*options, client, output, stop.get());
+}
+
+}  // namespace
+}  // namespace faultd::ctl
+
+int main(int argc, char** argv) { return static_cast<int>(faultd::ctl::Main(argc, argv)); }

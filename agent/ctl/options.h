@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "faultd/v1/fault_service.pb.h"
+
+namespace faultd::ctl {
+
+enum class Command {
+  kInject,
+  kPlan,  // --dry-run
+  kHold,  // --hold
+  kGet,
+  kList,
+  kWatch,
+  kRenew,
+  kRevert,
+  kDoctor,
+  kVersion,
+  kIds,   // for shell completion
+  kHelp,  // print `help` and be done
+};
+
+// A command line, understood.
+struct Options {
+  Command command = Command::kHelp;
+  std::string help;
+
+  std::string address = "unix:/run/faultd/faultd.sock";
+  bool json = false;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(30);
+
+  // Inject, plan and hold.
+  v1::InjectFaultRequest inject;
+  std::optional<std::chrono::nanoseconds> grace;
+
+  // Get, watch (at most one), renew and revert.
+  std::vector<std::string> ids;
+  // List: those that are over too. Revert: all faults.
+  bool all = false;
+  // Renew.
+  std::chrono::nanoseconds duration{0};
+  // Watch: how often to send effects.
+  std::optional<std::chrono::nanoseconds> interval;
+  // Doctor.
+  bool strict = false;
+};
+
+// INVALID_ARGUMENT with a message to the person who typed it.
+StatusOr<Options> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace faultd::ctl

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <string_view>
+
+#include "ctl/failure.h"
+
+namespace google::protobuf {
+class Message;
+}  // namespace google::protobuf
+
+namespace faultd::ctl {
+
+// A message as one line of JSON with the field names of the .proto files.
+std::string ToJson(const google::protobuf::Message& message);
+
+// Where a command's results go: text for people, or with `json` one object per line for programs.
+// Not thread-safe.
+class Output {
+ public:
+  struct Style {
+    bool json = false;
+    bool terminal = false;  // of `out`
+    size_t width = 80;      // of the terminal
+  };
+
+  Output(std::ostream& out, std::ostream& err, Style style);
+
+  const Style& style() const { return style_; }
+
+  // A line, or lines, for people only.
+  void Text(std::string_view lines);
+  // An object for programs only.
+  void Json(std::string_view object);
+  void Json(const google::protobuf::Message& message);
+  // Replaces the line that Progress wrote last; only for people at a terminal.
+  void Progress(std::string_view line);
+  // Tells both, and returns the exit code.
+  ExitCode Fail(const Failure& failure);
+  // To people, beside the results.
+  void Warn(std::string_view message);
+
+  // Nobody reads the results any more.
+  bool broken() const { return !out_; }
+
+ private:
+  void ClearProgress();
+
+  std::ostream& out_;
+  std::ostream& err_;
+  const Style style_;
+  std::string progress_;
+};
+
+// Output to stdout and stderr of this process.
+Output::Style StyleOfStdout(bool json);
+
+}  // namespace faultd::ctl

@@ -1,0 +1,77 @@
+#include "daemon/agent_description.h"
+
+#include <sys/utsname.h>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "base/file_io.h"
+#include "base/strings.h"
+#include "faults/proto_time.h"
+
+namespace faultd {
+namespace {
+
+std::string PrettyName() {
+  const auto text = ReadSmallFile("/etc/os-release");
+  if (!text.ok()) return "";
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    if (!absl::ConsumePrefix(&line, "PRETTY_NAME=")) continue;
+    absl::ConsumePrefix(&line, "\"");
+    absl::ConsumeSuffix(&line, "\"");
+    return std::string(line);
+  }
+  return "";
+}
+
+v1::Capability ToProto(const FaultKind& kind, const Capability& capability) {
+  v1::Capability proto;
+  proto.set_kind(std::string(kind.name));
+  proto.set_state(capability.state == CapabilityState::kAvailable ? v1::Capability::AVAILABLE
+                  : capability.state == CapabilityState::kLimited ? v1::Capability::LIMITED
+                                                                  : v1::Capability::UNAVAILABLE);
+  proto.set_reason(capability.reason);
+  proto.set_remedy(capability.remedy);
+  return proto;
+}
+
+void AddLeftover(v1::Agent& agent, std::string_view type, const std::string& name,
+                 std::string_view detail) {
+  v1::Leftover* leftover = agent.add_leftovers();
+  leftover->set_type(std::string(type));
+  leftover->set_name(name);
+  leftover->set_detail(std::string(detail));
+}
+
+}  // namespace
+
+v1::Agent DescribeAgent(Host& host, Journal& journal, const std::string& boot_id,
+                        std::chrono::nanoseconds started, size_t active_faults, int guardian_pid) {
+  v1::Agent agent;
+  agent.set_version(FAULTD_VERSION);
+  utsname names{};
+  uname(&names);
+  agent.set_hostname(names.nodename);
+  agent.set_kernel(names.release);
+  agent.set_boot_id(boot_id);
+  agent.set_os(PrettyName());
+  *agent.mutable_start_time() = ToTimestamp(started);
+  for (const FaultKind* kind : FaultKinds())
+    *agent.add_capabilities() = ToProto(*kind, kind->capability(host));
+  agent.set_active_faults(static_cast<int>(active_faults));
+  agent.set_guardian_pid(guardian_pid);
+  if (auto leftovers = host.network.FindLeftovers(); leftovers.ok()) {
+    for (const std::string& name : *leftovers) {
+      AddLeftover(agent, "kernel", name,
+                  "belongs to no active fault; restarting faultd removes it");
+    }
+  }
+  if (auto aside = journal.ListSetAside(); aside.ok()) {
+    for (const std::string& name : *aside) {
+      AddLeftover(agent, "set-aside record", name,
+                  "could not be read; look at it, then delete it from the journal directory");
+    }
+  }
+  return agent;
+}
+
+}  // namespace faultd

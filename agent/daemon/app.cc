@@ -1,0 +1,226 @@
+// The composition root: what the daemon is made of, in the order in which it starts.
+#include "daemon/app.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <thread>
+
+#include "base/file_io.h"
+#include "base/strings.h"
+#include "daemon/agent_description.h"
+#include "daemon/asio_loop.h"
+#include "daemon/asio_resolver.h"
+#include "daemon/guardian_process.h"
+#include "daemon/notify.h"
+#include "daemon/protection.h"
+#include "daemon/unix_listener.h"
+#include "engine/engine.h"
+#include "engine/recovery.h"
+#include "kernel/directory.h"
+#include "kernel/file_lock.h"
+#include "rpc/agent_service.h"
+#include "rpc/fault_service.h"
+#include "rpc/server.h"
+#include <boost/asio/signal_set.hpp>
+
+namespace faultd {
+namespace {
+
+Status MakeDirectory(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
+  return ErrnoStatus(errno, StrCat("make directory ", path));
+}
+
+std::string GuardianBeside() {
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  const std::string self(path, length > 0 ? static_cast<size_t>(length) : 0);
+  return self.substr(0, self.rfind('/') + 1) + "faultd-guardian";
+}
+
+// A process that died a moment ago may have a guardian that is putting the host back right now.
+StatusOr<FileLock> TakeLock(const std::string& path) {
+  constexpr std::chrono::seconds kLongest{30};
+  const auto until = std::chrono::steady_clock::now() + kLongest;
+  for (bool said = false;; said = true) {
+    StatusOr<FileLock> lock = FileLock::TryAcquire(path);
+    if (!absl::IsUnavailable(lock.status())) return lock;
+    if (std::chrono::steady_clock::now() >= until) {
+      return absl::UnavailableError(
+          StrCat(path, " is held by another faultd; only one can run on a host"));
+    }
+    if (!said) spdlog::info("waiting for {}: another faultd or its guardian still holds it", path);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+// Nothing is served before the host is as it was: tried until it is.
+Status RecoverAtStart(const std::string& journal_path, Journal& journal, const std::string& boot_id,
+                      const Clock& clock) {
+  RETURN_IF_ERROR(RemoveHalfWritten(journal_path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, OpenLinuxKernelForRemoval());
+  NetworkPlane network(*kernel, clock);
+  Host host{*kernel, network};
+  for (int attempt = 0;; ++attempt) {
+    const Status status = Recover(journal, host, boot_id, [](const std::string& line) {
+      spdlog::warn("recovery: {}", line);
+    });
+    if (status.ok()) return status;
+    spdlog::error("recovery: not done yet, trying again: {}", std::string(status.message()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 << std::min(attempt, 8)));
+  }
+}
+
+class App {
+ public:
+  explicit App(const AppOptions& options)
+      : options_(options), loop_(context_), resolver_(loop_), notifier_(loop_, clock_) {}
+
+  Status Start();
+  Status Run();
+
+ private:
+  void StartServing();
+  void RefreshProtection();
+  void Stop();
+
+  const AppOptions& options_;
+  SystemClock clock_;
+  boost::asio::io_context context_{1};
+  AsioLoop loop_;
+  AsioResolver resolver_;
+  SystemdNotifier notifier_;
+  std::string boot_id_;
+  std::optional<FileLock> lock_;
+  std::unique_ptr<Directory> directory_;
+  std::optional<Journal> journal_;
+  std::unique_ptr<Kernel> kernel_;
+  std::optional<NetworkPlane> network_;
+  std::optional<Host> host_;
+  std::optional<Engine> engine_;
+  std::optional<GuardianProcess> guardian_;
+  std::optional<Protection> protection_;
+  Peers peers_;
+  std::optional<FaultService> fault_service_;
+  std::optional<AgentService> agent_service_;
+  std::optional<RpcServer> server_;
+  std::unique_ptr<UnixListener> listener_;
+  boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  std::thread shutdown_;
+  size_t reported_active_ = 0;
+  bool protection_armed_ = false;
+};
+
+Status App::Start() {
+  const std::string journal_path = options_.state_dir + "/journal";
+  RETURN_IF_ERROR(MakeDirectory(options_.state_dir, 0700));
+  RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
+  ASSIGN_OR_RETURN(boot_id_, ReadBootId());
+  ASSIGN_OR_RETURN(lock_, TakeLock(options_.state_dir + "/lock"));
+  ASSIGN_OR_RETURN(directory_, OpenDirectory(journal_path));
+  journal_.emplace(*directory_);
+  RETURN_IF_ERROR(Annotate(RecoverAtStart(journal_path, *journal_, boot_id_, clock_), "recovery"));
+  ASSIGN_OR_RETURN(kernel_, OpenLinuxKernel(options_.config.steering));
+  kernel_->features();
+  network_.emplace(*kernel_, clock_);
+  host_.emplace(Host{*kernel_, *network_});
+  engine_.emplace(*host_, *journal_, loop_, resolver_, clock_, boot_id_, options_.config.limits);
+  guardian_.emplace(loop_, options_.guardian.empty() ? GuardianBeside() : options_.guardian,
+                    options_.state_dir);
+  RETURN_IF_ERROR(guardian_->Start());
+  protection_.emplace(loop_, resolver_, options_.config.protect, options_.config.aws_region,
+                      [this](const ProtectedEndpoints& endpoints) {
+                        const Status status = network_->SetProtected(BuildProtection(endpoints));
+                        if (!status.ok()) spdlog::error("{}", std::string(status.message()));
+                      });
+  protection_->Refresh([this] { StartServing(); });
+  return absl::OkStatus();
+}
+
+void App::StartServing() {
+  if (listener_ != nullptr || shutdown_.joinable()) return;
+  fault_service_.emplace(*engine_, loop_, clock_, peers_);
+  agent_service_.emplace(
+      [this, started = clock_.WallNow()] {
+        return DescribeAgent(*host_, *journal_, boot_id_, started, engine_->active_count(),
+                             guardian_->pid());
+      },
+      loop_, peers_);
+  server_.emplace(std::vector<grpc::Service*>{&*fault_service_, &*agent_service_}, peers_);
+  const std::string path = options_.runtime_dir + "/faultd.sock";
+  auto listener =
+      UnixListener::Open(loop_, path, options_.config.socket_group,
+                         [this](UniqueFd connection) { server_->Serve(std::move(connection)); });
+  if (!listener.ok()) {
+    spdlog::critical("{}", std::string(listener.status().message()));
+    return Stop();
+  }
+  listener_ = *std::move(listener);
+  engine_->Watch([this](const v1::Fault&) {
+    if (engine_->active_count() == std::exchange(reported_active_, engine_->active_count())) return;
+    notifier_.SetStatus(StrCat(reported_active_, " active faults"));
+    if (reported_active_ > 0 && !std::exchange(protection_armed_, true)) RefreshProtection();
+  });
+  notifier_.Ready("No active faults");
+  spdlog::info("faultd {} is ready on {}, steering with {}", FAULTD_VERSION, path,
+               kernel_->steering().name());
+}
+
+// Only while there is something to protect from, so that an idle daemon never wakes up.
+void App::RefreshProtection() {
+  constexpr std::chrono::seconds kInterval{60};
+  loop_.At(clock_.Now() + kInterval, [this] {
+    if (engine_->active_count() == 0) {
+      protection_armed_ = false;
+      return;
+    }
+    protection_->Refresh([this] { RefreshProtection(); });
+  });
+}
+
+Status App::Run() {
+  notifier_.StartWatchdog();
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    spdlog::info("{}: reverting all faults", strsignal(signal));
+    Stop();
+  });
+  context_.run();
+  if (shutdown_.joinable()) shutdown_.join();
+  return listener_ == nullptr && server_ == std::nullopt
+             ? absl::OkStatus()
+             : absl::InternalError("the loop ended by itself");
+}
+
+// The reverse of the start. Reverting comes first; the calls of clients need the loop to end.
+void App::Stop() {
+  notifier_.Stopping();
+  listener_.reset();
+  engine_->Shutdown([this] {
+    spdlog::info("all faults are reverted");
+    shutdown_ = std::thread([this] {
+      server_.reset();
+      loop_.Post([this] {
+        guardian_->StopWatching();
+        context_.stop();
+      });
+    });
+  });
+}
+
+}  // namespace
+
+Status RunApp(const AppOptions& options) {
+  signal(SIGPIPE, SIG_IGN);
+  App app(options);
+  RETURN_IF_ERROR(app.Start());
+  return app.Run();
+}
+
+}  // namespace faultd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "daemon/config.h"
+
+namespace faultd {
+
+struct AppOptions {
+  std::string state_dir = "/var/lib/faultd";
+  std::string runtime_dir = "/run/faultd";
+  std::string guardian;  // empty: faultd-guardian beside this program
+  Config config;
+};
+
+// Runs the daemon until SIGTERM or SIGINT, then reverts everything. Returns OK when the host is as
+// it was.
+Status RunApp(const AppOptions& options);
+
+}  // namespace faultd

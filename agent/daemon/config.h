@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/request.h"
+#include "kernel/kernel.h"
+
+namespace faultd {
+
+// /etc/faultd/faultd.toml, with the defaults of keys that are not there. The shipped file documents
+// every key.
+struct Config {
+  std::string log_level = "info";
+  std::string socket_group = "faultd";
+  Limits limits;
+  SteeringChoice steering = SteeringChoice::kAuto;
+  std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
+  std::string aws_region;            // empty: from the environment or the instance metadata
+};
+
+// INVALID_ARGUMENT with all errors, a line each: "<path>:<line>:<column>: <key>: <what is wrong>".
+// NOT_FOUND when there is no file.
+StatusOr<Config> LoadConfig(const std::string& path);
+// The same for a text; `name` stands for the path in errors.
+StatusOr<Config> ParseConfig(std::string_view text, const std::string& name);
+
+}  // namespace faultd

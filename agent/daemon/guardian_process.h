@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/asio_loop.h"
+#include "kernel/process.h"
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+namespace faultd {
+
+// Keeps one faultd-guardian running: starts it, waits until it is on guard, starts another when it
+// ends. On the loop's thread.
+class GuardianProcess {
+ public:
+  GuardianProcess(AsioLoop& loop, std::string program, std::string state_dir)
+      : loop_(loop),
+        program_(std::move(program)),
+        state_dir_(std::move(state_dir)),
+        gone_(loop.context()) {}
+
+  // Starts the first one and waits until it is on guard, at most 10 s.
+  Status Start();
+  // The next end of the guardian is wanted: it stays until this process is gone.
+  void StopWatching();
+  // 0 while there is none.
+  pid_t pid() const { return process_ ? process_->pid() : 0; }
+
+ private:
+  Status Spawn();
+  void WaitForEnd();
+  void Restart();
+
+  AsioLoop& loop_;
+  const std::string program_;
+  const std::string state_dir_;
+  std::optional<Process> process_;
+  boost::asio::posix::stream_descriptor gone_;  // a copy of the process's pidfd
+};
+
+}  // namespace faultd

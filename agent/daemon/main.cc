@@ -1,0 +1,44 @@
+// faultd: the daemon.
+#include <cstdio>
+
+#include "base/log.h"
+#include "daemon/app.h"
+#include <CLI/CLI.hpp>
+
+int main(int argc, char** argv) {
+  constexpr char kDefaultConfig[] = "/etc/faultd/faultd.toml";
+  CLI::App command("faultd: on-host fault injection with leases", "faultd");
+  faultd::AppOptions options;
+  std::string config_path = kDefaultConfig;
+  bool check_config = false;
+  command.add_option("--config", config_path, "Configuration file")->capture_default_str();
+  command.add_flag("--check-config", check_config, "Check the configuration file and exit");
+  command.add_option("--state-dir", options.state_dir, "Where the journal is kept")
+      ->capture_default_str();
+  command.add_option("--runtime-dir", options.runtime_dir, "Where the socket is made")
+      ->capture_default_str();
+  command.add_option("--guardian", options.guardian,
+                     "The guardian program (default: beside this one)");
+  command.set_version_flag("--version", std::string("faultd ") + FAULTD_VERSION);
+  try {
+    command.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return command.exit(error) == 0 ? 0 : 2;
+  }
+  auto config = faultd::LoadConfig(config_path);
+  const bool no_file = absl::IsNotFound(config.status()) && config_path == kDefaultConfig;
+  if (no_file && !check_config) config = faultd::Config{};
+  if (!config.ok()) {
+    fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return 2;
+  }
+  if (check_config) {
+    printf("%s: OK\n", config_path.c_str());
+    return 0;
+  }
+  options.config = *std::move(config);
+  faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level));
+  const faultd::Status status = faultd::RunApp(options);
+  if (!status.ok()) spdlog::critical("{}", std::string(status.message()));
+  return status.ok() ? 0 : 1;
+}

@@ -1,0 +1,79 @@
+#include "daemon/unix_listener.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/strings.h"
+
+namespace faultd {
+namespace {
+
+using boost::asio::local::stream_protocol;
+
+StatusOr<gid_t> FindGroup(const std::string& name) {
+  std::vector<char> buffer(16 << 10);
+  group entry{};
+  group* found = nullptr;
+  if (getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return absl::NotFoundError(StrCat("there is no group ", name));
+  }
+  return entry.gr_gid;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(AsioLoop& loop, const std::string& path,
+                                                           const std::string& group,
+                                                           std::function<void(UniqueFd)> accepted) {
+  std::unique_ptr<UnixListener> listener(new UnixListener(loop, path, std::move(accepted)));
+  unlink(path.c_str());
+  boost::system::error_code error;
+  stream_protocol::acceptor& acceptor = listener->acceptor_;
+  acceptor.open(stream_protocol(), error);
+  // From the first moment nobody but root can connect; the group is let in below.
+  const mode_t before = umask(0177);
+  if (!error) acceptor.bind(stream_protocol::endpoint(path), error);
+  umask(before);
+  if (error) return absl::InternalError(StrCat("listen on ", path, ": ", error.message()));
+  if (StatusOr<gid_t> gid = FindGroup(group); !gid.ok()) {
+    spdlog::warn("{}: only root can use {}", std::string(gid.status().message()), path);
+  } else if (chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
+    return ErrnoStatus(errno, StrCat("give ", path, " to group ", group));
+  }
+  if (chmod(path.c_str(), 0660) != 0) return ErrnoStatus(errno, StrCat("set mode of ", path));
+  acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
+  if (error) return absl::InternalError(StrCat("listen on ", path, ": ", error.message()));
+  fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+  listener->Accept();
+  return listener;
+}
+
+UnixListener::~UnixListener() { unlink(path_.c_str()); }
+
+void UnixListener::Accept() {
+  acceptor_.async_accept(
+      [this](const boost::system::error_code& error, stream_protocol::socket socket) {
+        if (error == boost::asio::error::operation_aborted) return;
+        if (error) {
+          // Out of descriptors, most likely. The connection waits in the backlog.
+          constexpr std::chrono::milliseconds kPause{100};
+          spdlog::warn("accept: {}", error.message());
+          loop_.At(SystemClock().Now() + kPause, [this] { Accept(); });
+          return;
+        }
+        const int fd = socket.release();
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        accepted_(UniqueFd(fd));
+        Accept();
+      });
+}
+
+}  // namespace faultd

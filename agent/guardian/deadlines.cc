@@ -1,0 +1,70 @@
+#include "guardian/deadlines.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/strings.h"
+#include "engine/journal.h"
+
+namespace faultd {
+
+StatusOr<DeadlineWatch> DeadlineWatch::Open(const std::string& journal, std::string boot_id) {
+  UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!inotify.valid()) return ErrnoStatus(errno, "inotify_init");
+  // Records appear by rename and go by unlink or rename.
+  if (inotify_add_watch(inotify.get(), journal.c_str(),
+                        IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0) {
+    return ErrnoStatus(errno, StrCat("watch ", journal));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<Directory> directory, OpenDirectory(journal));
+  DeadlineWatch watch(std::move(directory), std::move(boot_id), std::move(inotify));
+  watch.ReadAll();
+  return watch;
+}
+
+void DeadlineWatch::Update() {
+  alignas(inotify_event) char buffer[16 << 10];
+  ssize_t got;
+  while ((got = read(inotify_.get(), buffer, sizeof(buffer))) > 0) {
+    for (ssize_t at = 0; at < got;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+      if ((event->mask & IN_Q_OVERFLOW) != 0) {
+        ReadAll();
+      } else if (event->len > 0) {
+        ReadOne(event->name);
+      }
+    }
+  }
+}
+
+std::optional<BootTime> DeadlineWatch::Earliest() const {
+  std::optional<BootTime> earliest;
+  for (const auto& [name, deadline] : deadlines_) {
+    if (!earliest || deadline < *earliest) earliest = deadline;
+  }
+  return earliest;
+}
+
+void DeadlineWatch::ReadAll() {
+  deadlines_.clear();
+  const StatusOr<std::vector<std::string>> names = journal_->List();
+  if (!names.ok()) return;
+  for (const std::string& name : *names) ReadOne(name);
+}
+
+// What cannot be read has no deadline; it is dealt with by the recovery after the daemon's death.
+void DeadlineWatch::ReadOne(const std::string& name) {
+  deadlines_.erase(name);
+  if (!name.ends_with(".record")) return;
+  const StatusOr<std::string> content = journal_->Read(name);
+  if (!content.ok()) return;
+  StatusOr<v1::JournalRecord> record = DecodeRecord(*content);
+  if (record.ok() && record->boot_id() == boot_id_) {
+    deadlines_[name] = BootTime(record->deadline_boottime_ns());
+  }
+}
+
+}  // namespace faultd

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "kernel/directory.h"
+
+namespace faultd {
+
+// Follows the deadlines of the records in a journal directory by inotify(7), so that watching costs
+// nothing while nothing changes.
+class DeadlineWatch {
+ public:
+  static StatusOr<DeadlineWatch> Open(const std::string& journal, std::string boot_id);
+
+  // Readable when records have changed; then call Update.
+  int fd() const { return inotify_.get(); }
+  void Update();
+
+  // The earliest deadline of any record of this boot.
+  std::optional<BootTime> Earliest() const;
+
+ private:
+  DeadlineWatch(std::unique_ptr<Directory> journal, std::string boot_id, UniqueFd inotify)
+      : journal_(std::move(journal)), boot_id_(std::move(boot_id)), inotify_(std::move(inotify)) {}
+  void ReadAll();
+  void ReadOne(const std::string& name);
+
+  std::unique_ptr<Directory> journal_;
+  std::string boot_id_;
+  UniqueFd inotify_;
+  std::map<std::string, BootTime> deadlines_;
+};
+
+}  // namespace faultd

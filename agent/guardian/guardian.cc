@@ -1,0 +1,173 @@
+#include "guardian/guardian.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/file_io.h"
+#include "base/strings.h"
+#include "engine/recovery.h"
+#include "guardian/deadlines.h"
+#include "kernel/file_lock.h"
+#include "kernel/process.h"
+
+namespace faultd {
+namespace {
+
+// How long a record may outlive its deadline before the daemon counts as hanging.
+constexpr std::chrono::seconds kGrace{2};
+
+// Everything that putting the host back needs, opened beforehand: at a crash there may be no memory
+// and no descriptors to be had.
+class Reverter {
+ public:
+  static StatusOr<std::unique_ptr<Reverter>> Open(const StatePaths& paths) {
+    auto reverter = std::make_unique<Reverter>();
+    reverter->journal_path_ = paths.journal();
+    ASSIGN_OR_RETURN(reverter->boot_id_, ReadBootId());
+    ASSIGN_OR_RETURN(reverter->directory_, OpenDirectory(paths.journal()));
+    ASSIGN_OR_RETURN(reverter->kernel_, OpenLinuxKernelForRemoval());
+    return reverter;
+  }
+
+  // Tries until nothing is left, some seconds at most: after that the next start goes on.
+  Status Run(const RecoveryLog& log) {
+    constexpr int kTries = 8;
+    NetworkPlane network(*kernel_, clock_);
+    Host host{*kernel_, network};
+    Journal journal(*directory_);
+    Status status = RemoveHalfWritten(journal_path_);
+    for (int i = 0; i < kTries; ++i) {
+      status = Recover(journal, host, boot_id_, log);
+      if (status.ok()) break;
+      log(StrCat("not done yet: ", ToStd(status.message())));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 << i));
+    }
+    return status;
+  }
+
+  const std::string& boot_id() const { return boot_id_; }
+
+ private:
+  SystemClock clock_;
+  std::string journal_path_;
+  std::string boot_id_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Kernel> kernel_;
+};
+
+// Another process that holds the lock has the duty to recover. Waiting for it all the same covers
+// the case that it dies before it does.
+StatusOr<FileLock> WaitForLock(const std::string& path, std::chrono::milliseconds longest) {
+  constexpr std::chrono::milliseconds kPause{2};
+  const auto until = std::chrono::steady_clock::now() + longest;
+  for (;;) {
+    StatusOr<FileLock> lock = FileLock::TryAcquire(path);
+    if (!absl::IsUnavailable(lock.status()) || std::chrono::steady_clock::now() >= until)
+      return lock;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+void ProtectFromMemoryPressure() {
+  mlockall(MCL_CURRENT | MCL_FUTURE);
+  UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  // Both are best effort: without privilege the guardian still works.
+  if (score.valid()) (void)WriteAll(score.get(), "-1000", "oom_score_adj").ok();
+}
+
+UniqueFd MakeTimer() {
+  return UniqueFd(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+void SetTimer(const UniqueFd& timer, std::optional<BootTime> when) {
+  itimerspec spec{};
+  if (when) {
+    spec.it_value.tv_sec = when->count() / 1'000'000'000;
+    spec.it_value.tv_nsec = when->count() % 1'000'000'000;
+  }
+  timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+// Returns when the daemon is gone, having killed it if it hangs.
+void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueFd& timer) {
+  for (;;) {
+    const auto earliest = deadlines.Earliest();
+    SetTimer(timer, earliest ? std::optional(*earliest + kGrace) : std::nullopt);
+    pollfd events[] = {
+        {daemon.fd(), POLLIN, 0}, {deadlines.fd(), POLLIN, 0}, {timer.get(), POLLIN, 0}};
+    if (poll(events, 3, -1) < 0 && errno != EINTR) return;
+    if (events[0].revents != 0) return;
+    deadlines.Update();
+    const auto overdue = deadlines.Earliest();
+    if (overdue && SystemClock().Now() >= *overdue + kGrace) {
+      fprintf(stderr,
+              "faultd-guardian: a fault is past its lease and still there; the daemon hangs, "
+              "killing it\n");
+      if (Status killed = daemon.Signal(SIGKILL); !killed.ok()) {
+        fprintf(stderr, "faultd-guardian: %s\n", std::string(killed.message()).c_str());
+      }
+      (void)daemon.WaitUntilGone(10'000).ok();
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+Status RevertOnce(const StatePaths& paths, int wait_ms) {
+  const auto longest =
+      wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
+  StatusOr<FileLock> lock =
+      WaitForLock(paths.lock(), std::chrono::duration_cast<std::chrono::milliseconds>(longest));
+  if (absl::IsUnavailable(lock.status())) {
+    return absl::UnavailableError(StrCat("a running faultd holds ", paths.lock(),
+                                         "; use `faultctl revert --all`, or stop it first"));
+  }
+  RETURN_IF_ERROR(lock.status());
+  ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
+  bool any = false;
+  const Status status = reverter->Run([&](const std::string& line) {
+    any = true;
+    printf("%s\n", line.c_str());
+  });
+  if (status.ok() && !any) printf("nothing to revert\n");
+  return status;
+}
+
+Status WatchDaemon(const StatePaths& paths, pid_t pid) {
+  // It must outlive everything that ends the daemon, a terminal's Ctrl-C and systemd's SIGTERM
+  // included.
+  for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT}) signal(ignored, SIG_IGN);
+  setsid();
+  ASSIGN_OR_RETURN(const Process daemon, Process::Open(pid));
+  if (getppid() != pid)
+    return absl::FailedPreconditionError(StrCat("process ", pid, " is not the parent"));
+  ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
+  ASSIGN_OR_RETURN(DeadlineWatch deadlines,
+                   DeadlineWatch::Open(paths.journal(), reverter->boot_id()));
+  const UniqueFd timer = MakeTimer();
+  if (!timer.valid()) return ErrnoStatus(errno, "timerfd_create");
+  ProtectFromMemoryPressure();
+  RETURN_IF_ERROR(WriteAll(STDOUT_FILENO, "ready\n", "ready"));
+  close(STDOUT_FILENO);
+
+  WaitForDeath(daemon, deadlines, timer);
+  constexpr std::chrono::minutes kLongestWait{1};
+  StatusOr<FileLock> lock = WaitForLock(paths.lock(), kLongestWait);
+  if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
+  RETURN_IF_ERROR(lock.status());
+  return reverter->Run(
+      [](const std::string& line) { fprintf(stderr, "faultd-guardian: %s\n", line.c_str()); });
+}
+
+}  // namespace faultd

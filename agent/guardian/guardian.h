@@ -1,0 +1,27 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/status.h"
+
+namespace faultd {
+
+struct StatePaths {
+  std::string directory;  // e.g. /var/lib/faultd
+  std::string journal() const { return directory + "/journal"; }
+  std::string lock() const { return directory + "/lock"; }
+};
+
+// Puts the host back once, by hand or as ExecStopPost: waits for the lock (at most `wait_ms`, -1
+// for ever), recovers, says on standard output what it did. UNAVAILABLE when a daemon holds the
+// lock.
+Status RevertOnce(const StatePaths& paths, int wait_ms);
+
+// Watches over the daemon `pid`, which must be the parent: when it dies, or leaves a record past
+// its deadline for longer than the grace (then it hangs, and is killed), puts the host back. Writes
+// "ready\n" to standard output once it is on guard. Returns when its work is done.
+Status WatchDaemon(const StatePaths& paths, pid_t pid);
+
+}  // namespace faultd

@@ -1,0 +1,72 @@
+#include "kernel/features.h"
+
+#include <sched.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "kernel/flower_steering.h"
+#include "kernel/links_linux.h"
+#include "kernel/nft_steering.h"
+#include "kernel/qdiscs_linux.h"
+
+namespace faultd {
+namespace {
+
+// Both directions of one link, sent to another.
+SteeringTable ProbeTable(const Link& from, const Link& to) {
+  const SteeringRule rule{.match = {PacketMatch{AddressSet::All(Family::kIpv4)},
+                                    PacketMatch{AddressSet::All(Family::kIpv6)}},
+                          .link_index = to.index,
+                          .counters = {"probe"}};
+  SteeringTable table;
+  for (const Direction direction : {Direction::kEgress, Direction::kIngress}) {
+    table.push_back({from.name, from.index, direction, {}, {rule}});
+  }
+  return table;
+}
+
+Status ProbeSteering(StatusOr<std::unique_ptr<Steering>> steering, const SteeringTable& table) {
+  RETURN_IF_ERROR(steering.status());
+  return (*steering)->Apply(table);
+}
+
+Status ProbeNetem(const Link& link) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Qdiscs> qdiscs, OpenQdiscs());
+  return qdiscs->SetNetem(link.index, Netem{});
+}
+
+// Makes the two links that the other features are tried on.
+StatusOr<std::pair<Link, Link>> ProbeIfb() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Links> links, OpenLinks());
+  ASSIGN_OR_RETURN(Link first, links->CreateIfb("faultd0", true));
+  ASSIGN_OR_RETURN(Link second, links->CreateIfb("faultd1", true));
+  return std::pair(std::move(first), std::move(second));
+}
+
+NetworkFeatures AllMissing(const Status& why) { return {why, why, why, why}; }
+
+NetworkFeatures ProbeInNewNamespace() {
+  // The namespace, and all that is made in it, ends with the thread and its sockets.
+  if (unshare(CLONE_NEWNET) != 0) {
+    return AllMissing(ErrnoStatus(errno, "make a network namespace (needs CAP_SYS_ADMIN)"));
+  }
+  const auto links = ProbeIfb();
+  if (!links.ok()) return AllMissing(links.status());
+  const auto& [first, second] = *links;
+  const SteeringTable table = ProbeTable(first, second);
+  return {.ifb = absl::OkStatus(),
+          .netem = ProbeNetem(second),
+          .nftables = ProbeSteering(OpenNftSteering(), table),
+          .flower = ProbeSteering(OpenFlowerSteering(), table)};
+}
+
+}  // namespace
+
+NetworkFeatures ProbeNetworkFeatures() {
+  NetworkFeatures features;
+  std::thread([&] { features = ProbeInNewNamespace(); }).join();
+  return features;
+}
+
+}  // namespace faultd

@@ -1,0 +1,50 @@
+#include "kernel/flower_plan.h"
+
+#include <iterator>
+#include <utility>
+
+namespace faultd::flower {
+namespace {
+
+std::vector<FilterKeys> KeysOfAll(const std::vector<PacketMatch>& matches) {
+  std::vector<FilterKeys> keys;
+  for (const PacketMatch& match : matches) {
+    std::vector<FilterKeys> more = KeysOf(match);
+    std::move(more.begin(), more.end(), std::back_inserter(keys));
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::vector<Step> PlanChain(const SteeringChain& chain, const NumberSource& next_chain,
+                            const NumberSource& next_action) {
+  std::vector<Step> steps;
+  uint32_t current = 0;
+  const auto add = [&](std::vector<FilterKeys> keys, FilterAction action,
+                       const SteeringRule* rule = nullptr) {
+    if (!keys.empty()) steps.push_back({current, std::move(keys), action, rule});
+  };
+  add(NeighbourDiscoveryKeys(), {});
+  add(KeysOfAll(chain.protect), {});
+  for (const SteeringRule& rule : chain.rules) {
+    const bool last = &rule == &chain.rules.back();
+    // What a rule excepts goes on with the rules after it, which are in a chain of their own then.
+    const bool splits = !rule.except.empty() && !last;
+    const FilterAction go_on = {.kind = FilterAction::Kind::kGoto,
+                                .chain = splits ? next_chain() : 0,
+                                .index = splits ? next_action() : 0};
+    add(KeysOfAll(rule.except), splits ? go_on : FilterAction{});
+    add(KeysOfAll(rule.match),
+        {.kind = FilterAction::Kind::kRedirect,
+         .link_index = rule.link_index,
+         .index = next_action()},
+        &rule);
+    if (!splits) continue;
+    add(AllKeys(), go_on);
+    current = go_on.chain;
+  }
+  return steps;
+}
+
+}  // namespace faultd::flower

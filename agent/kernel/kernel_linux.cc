@@ -1,0 +1,88 @@
+#include <optional>
+#include <utility>
+
+#include "kernel/flower_steering.h"
+#include "kernel/kernel.h"
+#include "kernel/links_linux.h"
+#include "kernel/nft_steering.h"
+#include "kernel/qdiscs_linux.h"
+#include "kernel/removal_steering.h"
+
+namespace faultd {
+namespace {
+
+class LinuxKernel final : public Kernel {
+ public:
+  LinuxKernel(std::unique_ptr<Links> links, std::unique_ptr<Qdiscs> qdiscs,
+              std::unique_ptr<Steering> steering, std::optional<NetworkFeatures> features)
+      : links_(std::move(links)),
+        qdiscs_(std::move(qdiscs)),
+        steering_(std::move(steering)),
+        features_(std::move(features)) {}
+
+  Links& links() override { return *links_; }
+  Qdiscs& qdiscs() override { return *qdiscs_; }
+  Steering& steering() override { return *steering_; }
+
+  const NetworkFeatures& features(bool again) override {
+    if (again || !features_) features_ = ProbeNetworkFeatures();
+    return *features_;
+  }
+
+ private:
+  std::unique_ptr<Links> links_;
+  std::unique_ptr<Qdiscs> qdiscs_;
+  std::unique_ptr<Steering> steering_;
+  std::optional<NetworkFeatures> features_;
+};
+
+StatusOr<std::unique_ptr<Kernel>> MakeKernel(std::unique_ptr<Steering> steering,
+                                             std::optional<NetworkFeatures> features) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Links> links, OpenLinks());
+  ASSIGN_OR_RETURN(std::unique_ptr<Qdiscs> qdiscs, OpenQdiscs());
+  return std::make_unique<LinuxKernel>(std::move(links), std::move(qdiscs), std::move(steering),
+                                       std::move(features));
+}
+
+// Neither mechanism works: a host on which only reverting does.
+Status NoSteering(const NetworkFeatures& features) {
+  return PreconditionError(
+      "STEERING", "nftables",
+      StrCat("this kernel can forward packets neither with nftables (", features.nftables.message(),
+             ") nor with flower (", features.flower.message(), ")"));
+}
+
+StatusOr<std::unique_ptr<Steering>> OpenBestSteering(const NetworkFeatures& features) {
+  if (features.nftables.ok()) return OpenNftSteering();
+  if (features.flower.ok()) return OpenFlowerSteering();
+  return OpenRemovalSteering(NoSteering(features));
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernel(SteeringChoice choice) {
+  std::optional<NetworkFeatures> features;
+  StatusOr<std::unique_ptr<Steering>> steering = nullptr;
+  switch (choice) {
+    case SteeringChoice::kNftables:
+      steering = OpenNftSteering();
+      break;
+    case SteeringChoice::kFlower:
+      steering = OpenFlowerSteering();
+      break;
+    case SteeringChoice::kAuto:
+      features = ProbeNetworkFeatures();
+      steering = OpenBestSteering(*features);
+  }
+  RETURN_IF_ERROR(steering.status());
+  return MakeKernel(*std::move(steering), std::move(features));
+}
+
+StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernelForRemoval() {
+  ASSIGN_OR_RETURN(std::unique_ptr<Steering> steering,
+                   OpenRemovalSteering(absl::InternalError(
+                       "this process only removes network faults and adds none")));
+  return MakeKernel(std::move(steering), std::nullopt);
+}
+
+}  // namespace faultd

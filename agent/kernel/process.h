@@ -1,0 +1,38 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace faultd {
+
+// A process, named so that it cannot be mistaken for a later one with the same number
+// (pidfd_open(2), Linux 5.3). The descriptor is readable once the process is gone.
+class Process {
+ public:
+  static StatusOr<Process> Open(pid_t pid);
+  // Starts a program by exec; never by a bare fork, which would keep descriptors such as the
+  // lock's. Standard input is /dev/null, standard output is `output` if that is a descriptor;
+  // standard error and the environment are shared. Signals are reset. Must be waited for with Reap.
+  static StatusOr<Process> Spawn(const std::string& path, const std::vector<std::string>& arguments,
+                                 int output = -1);
+
+  pid_t pid() const { return pid_; }
+  int fd() const { return fd_.get(); }
+  Status Signal(int signal) const;
+  // Waits until the process is gone, at most `timeout_ms` (-1: for ever). DEADLINE_EXCEEDED.
+  Status WaitUntilGone(int timeout_ms) const;
+  // Takes the exit status of a child that is gone, in words: "exited with 1", "killed by signal 9".
+  std::string Reap() const;
+
+ private:
+  Process(pid_t pid, UniqueFd fd) : pid_(pid), fd_(std::move(fd)) {}
+  pid_t pid_ = 0;
+  UniqueFd fd_;
+};
+
+}  // namespace faultd

@@ -1,0 +1,135 @@
+#include "rpc/fault_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "base/strings.h"
+#include "rpc/call.h"
+#include "rpc/hold_stream.h"
+#include "rpc/watch_stream.h"
+
+namespace faultd {
+namespace {
+
+// One page of a list; the token is the position of its first element.
+Status FillPage(std::vector<v1::Fault> faults, const v1::ListFaultsRequest& request,
+                v1::ListFaultsResponse& response) {
+  constexpr int kDefaultPage = 100;
+  constexpr int kLargestPage = 1000;
+  if (request.page_size() < 0 || request.page_size() > kLargestPage) {
+    return FieldError("page_size", StrCat(request.page_size(), " is out of range; write 1 to ",
+                                          kLargestPage, ", or 0 for ", kDefaultPage));
+  }
+  size_t first = 0;
+  if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &first)) {
+    return FieldError("page_token",
+                      StrCat("\"", request.page_token(),
+                             "\" is not a token; pass next_page_token of the answer before"));
+  }
+  const auto size =
+      static_cast<size_t>(request.page_size() == 0 ? kDefaultPage : request.page_size());
+  const size_t last = std::min(faults.size(), first + size);
+  for (size_t i = first; i < last; ++i) *response.add_faults() = std::move(faults[i]);
+  if (last < faults.size()) response.set_next_page_token(StrCat(last));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* FaultService::InjectFault(grpc::CallbackServerContext* context,
+                                                    const v1::InjectFaultRequest* request,
+                                                    v1::InjectFaultResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    // A client that chose the id can ask later; one that did not would never learn of the fault.
+    const bool orphan_if_abandoned = request->id().empty();
+    if (call->abandoned() && orphan_if_abandoned)
+      return call->Answer(absl::CancelledError("the client went away"));
+    const std::string id =
+        engine_.Inject(*request, call->actor(), [=, this](StatusOr<v1::Fault> fault) {
+          if (fault.ok() && call->abandoned() && orphan_if_abandoned) {
+            engine_.Revert(fault->id(), v1::END_REASON_CLIENT_GONE, [](StatusOr<v1::Fault>) {});
+          }
+          call->AnswerWith(std::move(fault), response->mutable_fault());
+        });
+    if (orphan_if_abandoned) {
+      call->OnAbandoned([=, this] {
+        engine_.Revert(id, v1::END_REASON_CLIENT_GONE, [](StatusOr<v1::Fault>) {});
+      });
+    }
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::PlanFault(grpc::CallbackServerContext* context,
+                                                  const v1::PlanFaultRequest* request,
+                                                  v1::PlanFaultResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    engine_.Plan(*request, [=](StatusOr<v1::PlanFaultResponse> plan) {
+      call->AnswerWith(std::move(plan), response);
+    });
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::GetFault(grpc::CallbackServerContext* context,
+                                                 const v1::GetFaultRequest* request,
+                                                 v1::GetFaultResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    call->AnswerWith(engine_.Get(request->id()), response->mutable_fault());
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::ListFaults(grpc::CallbackServerContext* context,
+                                                   const v1::ListFaultsRequest* request,
+                                                   v1::ListFaultsResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    call->Answer(FillPage(engine_.List(request->include_ended()), *request, *response));
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::RenewLease(grpc::CallbackServerContext* context,
+                                                   const v1::RenewLeaseRequest* request,
+                                                   v1::RenewLeaseResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    call->AnswerWith(engine_.Renew(*request), response->mutable_fault());
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::RevertFault(grpc::CallbackServerContext* context,
+                                                    const v1::RevertFaultRequest* request,
+                                                    v1::RevertFaultResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("fault {}: revert asked for by {}", request->id(), call->actor());
+    engine_.Revert(request->id(), v1::END_REASON_REQUESTED, [=](StatusOr<v1::Fault> fault) {
+      call->AnswerWith(std::move(fault), response->mutable_fault());
+    });
+  });
+}
+
+grpc::ServerUnaryReactor* FaultService::RevertAll(grpc::CallbackServerContext* context,
+                                                  const v1::RevertAllRequest* request,
+                                                  v1::RevertAllResponse* response) {
+  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("revert of all faults asked for by {}", call->actor());
+    engine_.RevertAll(v1::END_REASON_REQUESTED, [=](std::vector<v1::Fault> faults) {
+      response->mutable_faults()->Assign(faults.begin(), faults.end());
+      call->Answer(absl::OkStatus());
+    });
+  });
+}
+
+grpc::ServerWriteReactor<v1::WatchFaultsResponse>* FaultService::WatchFaults(
+    grpc::CallbackServerContext*, const v1::WatchFaultsRequest* request) {
+  return WatchStream::Start(engine_, loop_, clock_, *request);
+}
+
+grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>* FaultService::HoldFault(
+    grpc::CallbackServerContext* context) {
+  // Over the unix socket a lost stream means a dead client; over TCP it may be the network.
+  constexpr std::chrono::seconds kTcpGrace{5};
+  const bool local = context->peer().starts_with("fd:");
+  return HoldStream::Start(engine_, loop_, clock_, peers_.ActorOf(context->peer()),
+                           local ? std::chrono::nanoseconds(0) : kTcpGrace, context);
+}
+
+}  // namespace faultd
