@@ -90,19 +90,25 @@ v1::HoldFaultRequest RequestFor(const Options& options, const Output& output) {
 }
 
 // What the end of the stream means. `last` is the fault as it was seen last, if it was.
-ExitCode Conclude(const v1::Fault& last, const grpc::Status& status, bool stopped, Client& client,
+ExitCode Conclude(const v1::Fault& last, const grpc::Status& status, int stops, Client& client,
                   Output& output) {
   const std::string effect = EffectWords(last.effect());
   const std::string verdict = StrCat(FaultLine(last), effect.empty() ? "" : "; ", effect);
   switch (last.state()) {
     case v1::FAULT_STATE_UNSPECIFIED:  // never seen
-      if (stopped) {
+      if (stops > 1) {
+        output.Warn(
+            "stopped without waiting; the daemon reverts what there is. See `faultctl list`");
+        return ExitCode::kRevertIncomplete;
+      }
+      if (stops == 1 && (status.ok() || status.error_code() == grpc::StatusCode::ABORTED ||
+                         status.error_code() == grpc::StatusCode::CANCELLED)) {
         output.Text("stopped before the fault was active; nothing is left of it");
         return ExitCode::kDone;
       }
       return output.Fail(client.Explain(status, Purpose::kInject));
     case v1::FAULT_STATE_REVERTED:
-      if (stopped || last.end_reason() == v1::END_REASON_LEASE_ENDED) {
+      if (stops > 0 || last.end_reason() == v1::END_REASON_LEASE_ENDED) {
         output.Text(verdict);
         return ExitCode::kDone;
       }
@@ -116,7 +122,7 @@ ExitCode Conclude(const v1::Fault& last, const grpc::Status& status, bool stoppe
     default:
       break;
   }
-  if (stopped || last.state() == v1::FAULT_STATE_REVERTING) {
+  if (stops > 0 || last.state() == v1::FAULT_STATE_REVERTING) {
     output.Warn(StrCat(last.id(), " was still being reverted when the connection ended (",
                        status.error_message(), "); see `faultctl get ", last.id(), "`"));
     return ExitCode::kRevertIncomplete;
@@ -157,7 +163,7 @@ ExitCode Hold(const Options& options, Client& client, Output& output, int stop_f
       if (output.broken() && stops == 0) stop();
     }
   }
-  return Conclude(last, stream->Finish(), stops > 0, client, output);
+  return Conclude(last, stream->Finish(), stops, client, output);
 }
 
 }  // namespace faultd::ctl

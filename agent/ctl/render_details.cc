@@ -25,8 +25,8 @@ class Fields {
   void Add(std::string_view name, std::string_view value) {
     constexpr size_t kColumn = 10;
     if (value.empty()) return;
-    StrAppend(&text_, "\n  ", name, std::string(kColumn - std::min(kColumn, name.size()), ' '),
-              value);
+    StrAppend(&text_, "\n  ", name,
+              std::string(name.size() < kColumn ? kColumn - name.size() : 1, ' '), value);
   }
   void AddTime(std::string_view name, bool present, const google::protobuf::Timestamp& time) {
     if (present) Add(name, FormatTime(time));
@@ -124,8 +124,7 @@ std::string AgentReport(const v1::Agent& agent) {
   }
   if (!agent.leftovers().empty()) {
     fields.Add("",
-               "to do: stop the daemon and run `faultd-guardian --once`, which says what it "
-               "puts back");
+               "to do: `systemctl restart faultd`, or stop it and run `faultd-guardian --once`");
   }
   return std::move(fields).text();
 }

@@ -45,15 +45,30 @@ Status ReadSocketGroup(const toml::node& value, Config& config) {
   return config.socket_group.empty() ? Expected("the name of a group") : absl::OkStatus();
 }
 
-Status ReadMaxLease(const toml::node& value, Config& config) {
-  constexpr std::chrono::hours kLongest{7 * 24};
+Status ReadDuration(const toml::node& value, std::chrono::nanoseconds least,
+                    std::chrono::nanoseconds most, std::chrono::nanoseconds& into) {
   const auto text = Text(value);
-  const auto lease = text.ok() ? ParseDuration(*text) : text.status();
-  if (!lease.ok() || *lease < kShortestLease || *lease > kLongest) {
-    return Expected("a duration from \"100ms\" to \"7d\", such as \"12h\"");
+  const auto duration = text.ok() ? ParseDuration(*text) : text.status();
+  if (!duration.ok() || *duration < least || *duration > most) {
+    return Expected(StrCat("a duration from \"", FormatDuration(least), "\" to \"",
+                           FormatDuration(most), "\", in quotes"));
   }
-  config.limits.max_lease = *lease;
+  into = *duration;
   return absl::OkStatus();
+}
+
+Status ReadMaxLease(const toml::node& value, Config& config) {
+  return ReadDuration(value, kShortestLease, std::chrono::hours(7 * 24), config.limits.max_lease);
+}
+
+Status ReadResolveInterval(const toml::node& value, Config& config) {
+  return ReadDuration(value, std::chrono::seconds(1), std::chrono::hours(1),
+                      config.limits.resolve_interval);
+}
+
+Status ReadResolveGrace(const toml::node& value, Config& config) {
+  return ReadDuration(value, std::chrono::seconds(0), std::chrono::hours(24),
+                      config.limits.resolve_grace);
 }
 
 Status ReadMaxFaults(const toml::node& value, Config& config) {
@@ -104,7 +119,10 @@ const std::map<std::string_view, Table>& Sections() {
   static const std::map<std::string_view, Table> sections = {
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
       {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
-      {"network", {{"steering", ReadSteering}}},
+      {"network",
+       {{"steering", ReadSteering},
+        {"resolve_interval", ReadResolveInterval},
+        {"resolve_grace", ReadResolveGrace}}},
       {"protect", {{"endpoints", ReadProtect}}},
       {"aws", {{"region", ReadRegion}}},
   };

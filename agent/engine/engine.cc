@@ -129,8 +129,9 @@ void Engine::Activate(Entry& entry) {
   entry.undo = plan->undo;
   entry.fault.set_summary(plan->summary);
   entry.deadline = clock_.Now() + FromProto(entry.request.duration());
-  if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
   entry.journaled = true;
+  if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
+  entry.touched = true;
   StatusOr<std::string> seen =
       entry.kind->inject(entry.fault.id(), entry.request.spec(), entry.undo, host_);
   if (!seen.ok())
@@ -148,7 +149,7 @@ void Engine::Activate(Entry& entry) {
   entry.check_timer = loop_.At(clock_.Now() + kCheckInterval, [this, id] { Check(id); });
   if (!entry.names.empty()) {
     entry.resolve_timer =
-        loop_.At(clock_.Now() + kResolveInterval, [this, id] { RefreshNames(id); });
+        loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
   }
   Notify(entry);
   Answer(entry.when_active, Snapshot(entry));
@@ -172,6 +173,14 @@ void Engine::AnswerRepeated(Entry& entry, FaultCallback done) {
   switch (entry.fault.state()) {
     case v1::FAULT_STATE_PENDING:
       entry.when_active.push_back(std::move(done));
+      return;
+    case v1::FAULT_STATE_REVERTING:
+      // The first request is not answered yet either while a failed injection is put back.
+      if (!entry.fault.has_active_time()) {
+        entry.when_active.push_back(std::move(done));
+        return;
+      }
+      done(Snapshot(entry));
       return;
     case v1::FAULT_STATE_FAILED:
       done(entry.error);
@@ -256,7 +265,9 @@ StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
   // The record first: the guardian must never think that the lease is over while the daemon does
   // not.
   if (Status written = WriteRecord(*entry); !written.ok()) {
+    // The new record may be on disk all the same.
     entry->deadline = before;
+    WriteRecord(*entry).IgnoreError();
     return written;
   }
   *fault.mutable_lease()->mutable_duration() = request.duration();
@@ -288,7 +299,7 @@ void Engine::Release(const std::string& id, std::chrono::nanoseconds grace) {
   Entry* entry = Find(id);
   if (entry == nullptr || entry->fault.lease().held_by().empty()) return;
   entry->fault.mutable_lease()->clear_held_by();
-  if (IsOver(entry->fault.state())) return;
+  if (entry->fault.state() == v1::FAULT_STATE_REVERTING || IsOver(entry->fault.state())) return;
   if (grace.count() <= 0) return StartRevert(*entry, v1::END_REASON_HOLDER_GONE);
   spdlog::warn("fault {}: its holder is gone; reverting in {} unless it is held again", id,
                FormatDuration(grace));

@@ -70,9 +70,6 @@ class Engine {
   Host& host() { return host_; }
 
   static constexpr std::chrono::seconds kCheckInterval{5};
-  static constexpr std::chrono::seconds kResolveInterval{15};
-  // Addresses that a name has no longer are still treated as its own for this long.
-  static constexpr std::chrono::seconds kNameGrace{60};
 
  private:
   // Addresses of a name, and when each was last seen.
@@ -85,7 +82,8 @@ class Engine {
     uint64_t number = 0;  // order of creation
     BootTime deadline{0};
     BootTime ended{0};
-    bool journaled = false;
+    bool journaled = false;  // a record may be on disk
+    bool touched = false;    // inject was called
     int attempts = 0;
     Status error;
     std::map<std::string, SeenAddresses> names;

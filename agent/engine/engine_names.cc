@@ -45,27 +45,28 @@ void Engine::NoteAddresses(Entry& entry, const ResolvedNames& resolved) {
   for (const auto& [name, addresses] : resolved) {
     SeenAddresses& seen = entry.names[name];
     for (const IpAddress& address : addresses) seen[address.ToString()] = clock_.Now();
-    std::erase_if(seen, [&](const auto& each) { return each.second + kNameGrace < clock_.Now(); });
+    std::erase_if(
+        seen, [&](const auto& each) { return each.second + limits_.resolve_grace < clock_.Now(); });
   }
 }
 
 void Engine::RefreshNames(const std::string& id) {
   Entry* entry = Find(id);
   if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_ACTIVE) return;
-  ResolveAll(entry->kind->names(entry->request.spec()),
-             [this, id](StatusOr<ResolvedNames> resolved) {
-               Entry* active = Find(id);
-               if (active == nullptr || active->fault.state() != v1::FAULT_STATE_ACTIVE) return;
-               active->resolve_timer =
-                   loop_.At(clock_.Now() + kResolveInterval, [this, id] { RefreshNames(id); });
-               if (!resolved.ok()) {
-                 spdlog::warn("fault {}: keeping the addresses it has: {}", id,
-                              std::string(resolved.status().message()));
-                 return;
-               }
-               NoteAddresses(*active, *resolved);
-               ApplyNames(*active);
-             });
+  ResolveAll(
+      entry->kind->names(entry->request.spec()), [this, id](StatusOr<ResolvedNames> resolved) {
+        Entry* active = Find(id);
+        if (active == nullptr || active->fault.state() != v1::FAULT_STATE_ACTIVE) return;
+        active->resolve_timer =
+            loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
+        if (!resolved.ok()) {
+          spdlog::warn("fault {}: keeping the addresses it has: {}", id,
+                       std::string(resolved.status().message()));
+          return;
+        }
+        NoteAddresses(*active, *resolved);
+        ApplyNames(*active);
+      });
 }
 
 // Plans anew with all addresses in use and, when that changes the undo record, writes it and

@@ -93,11 +93,9 @@ void Engine::ContinueRevert(const std::string& id) {
   if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_REVERTING) return;
   entry->retry_timer = Loop::kNoTimer;
   StatusOr<bool> gone = true;
-  if (entry->journaled) {
-    gone = entry->kind->revert(id, entry->undo, host_);
-    if (gone.ok() && *gone) {
-      if (Status removed = journal_.Remove(id); !removed.ok()) gone = removed;
-    }
+  if (entry->touched) gone = entry->kind->revert(id, entry->undo, host_);
+  if (gone.ok() && *gone && entry->journaled) {
+    if (Status removed = journal_.Remove(id); !removed.ok()) gone = removed;
   }
   if (gone.ok() && *gone) return Finish(*entry);
   std::chrono::nanoseconds pause = kPollInterval;
@@ -133,7 +131,7 @@ void Engine::Finish(Entry& entry) {
              : absl::AbortedError(StrCat("fault ", over.id(), " was reverted meanwhile (",
                                          EndReason_Name(over.end_reason()), ")"));
   // A refused request leaves nothing behind, not even its id.
-  if (failed && !entry.journaled) Forget(over.id());
+  if (failed && !entry.touched) Forget(over.id());
   TrimHistory();
   for (FaultCallback& callback : when_active) callback(error);
   for (FaultCallback& callback : when_over) callback(over);
@@ -149,8 +147,9 @@ void Engine::TrimHistory() {
   for (const auto& [id, entry] : entries_) {
     if (IsOver(entry->fault.state())) over.push_back(entry.get());
   }
-  std::sort(over.begin(), over.end(),
-            [](const Entry* a, const Entry* b) { return a->ended < b->ended; });
+  std::sort(over.begin(), over.end(), [](const Entry* a, const Entry* b) {
+    return std::pair(a->ended, a->number) < std::pair(b->ended, b->number);
+  });
   const size_t excess = over.size() > kHistory ? over.size() - kHistory : 0;
   for (size_t i = 0; i < over.size(); ++i) {
     if (i >= excess && over[i]->ended + kHistoryAge > clock_.Now()) break;

@@ -50,6 +50,11 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
       MergeStatus(status, RecoverRecord(journal, record, host, boot_id, log));
     }
     for (const auto& [name, problem] : content->unreadable) {
+      // Out of memory or descriptors says nothing about the record.
+      if (absl::IsResourceExhausted(problem) && ErrnoOf(problem) != 0) {
+        MergeStatus(status, problem);
+        continue;
+      }
       log(StrCat(ToStd(problem.message()), "; set aside"));
       MergeStatus(status, journal.SetAside(name));
     }

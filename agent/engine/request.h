@@ -9,10 +9,14 @@
 
 namespace faultd {
 
-// What the host allows, whatever is asked.
+// What the host's configuration says about all faults.
 struct Limits {
   std::chrono::nanoseconds max_lease = std::chrono::hours(12);
   size_t max_active_faults = 1000;
+  // How often names in faults are looked up again, and for how long an address that a name has no
+  // longer is still treated as its own.
+  std::chrono::nanoseconds resolve_interval = std::chrono::seconds(15);
+  std::chrono::nanoseconds resolve_grace = std::chrono::seconds(60);
 };
 
 inline constexpr std::chrono::milliseconds kShortestLease{100};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 #include "google/protobuf/duration.pb.h"
@@ -7,8 +8,11 @@
 
 namespace faultd {
 
+// What does not fit becomes about 285 years, which every limit refuses.
 inline std::chrono::nanoseconds FromProto(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+  constexpr int64_t kMostSeconds = 9'000'000'000;
+  return std::chrono::seconds(std::clamp(duration.seconds(), -kMostSeconds, kMostSeconds)) +
+         std::chrono::nanoseconds(duration.nanos());
 }
 
 template <typename Message = google::protobuf::Duration>

@@ -1,7 +1,13 @@
 #include "kernel/flower_plan.h"
 
+#include <linux/rtnetlink.h>
+
 #include <iterator>
+#include <string>
+#include <unordered_set>
 #include <utility>
+
+#include "kernel/flower_state.h"
 
 namespace faultd::flower {
 namespace {
@@ -45,6 +51,21 @@ std::vector<Step> PlanChain(const SteeringChain& chain, const NumberSource& next
     current = go_on.chain;
   }
   return steps;
+}
+
+void AddStep(const Step& step, const FilterGroup& group, std::vector<NetlinkMessage>& messages) {
+  // The same filter twice in a group is an error for the kernel.
+  std::unordered_set<std::string> seen;
+  uint32_t handle = kHandleTag;
+  for (const FilterKeys& keys : step.keys) {
+    NetlinkMessage message = AddFilter(group, handle + 1, keys, step.action);
+    const auto attributes = AttributesOf(message.header(), sizeof(tcmsg));
+    if (!seen.emplace(reinterpret_cast<const char*>(attributes.data()), attributes.size()).second) {
+      continue;
+    }
+    messages.push_back(std::move(message));
+    ++handle;
+  }
 }
 
 }  // namespace faultd::flower

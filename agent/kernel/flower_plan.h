@@ -25,4 +25,10 @@ using NumberSource = std::function<uint32_t()>;
 std::vector<Step> PlanChain(const SteeringChain& chain, const NumberSource& next_chain,
                             const NumberSource& next_action);
 
+// The lower half of the handle tells the filters of a group apart.
+inline constexpr size_t kMaxFiltersOfGroup = 0xffff;
+
+// Adds the messages that install a step as a group of its own.
+void AddStep(const Step& step, const FilterGroup& group, std::vector<NetlinkMessage>& messages);
+
 }  // namespace faultd::flower

@@ -1,17 +1,19 @@
 #include "kernel/flower_steering.h"
 
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
 #include <ranges>
 #include <set>
-#include <unordered_set>
+#include <tuple>
 #include <utility>
 
+#include "kernel/flower_counters.h"
 #include "kernel/flower_filter.h"
 #include "kernel/flower_plan.h"
 #include "kernel/flower_state.h"
@@ -30,11 +32,8 @@ using flower::Step;
 // An old and a new set of filters live side by side for the moment of a change, each in its half of
 // the priorities.
 constexpr uint16_t kSecondHalf = (flower::kFirstPriority + flower::kLastPriority + 1) / 2;
-// Of one group; the lower half of the handle tells them apart.
-constexpr size_t kMaxFilters = 0xffff;
 // Chain numbers have 28 bits, 0 is everybody's.
 constexpr uint32_t kFirstChain = 0x0fa17000;
-constexpr uint32_t kFirstAction = 0xfa170000;
 // The kernel drops a packet that goes from chain to chain more often than 16 times.
 constexpr int kMaxExceptions = 15;
 constexpr size_t kMessagesAtOnce = 4096;
@@ -61,6 +60,15 @@ Status SupportsAll(const std::vector<PacketMatch>& matches) {
   return flows ? NeedsNftables("a share of the flows") : absl::OkStatus();
 }
 
+// Numbers of actions begin somewhere else in each process, so that none meets what another has
+// left.
+uint32_t FirstAction() {
+  uint32_t random = static_cast<uint32_t>(getpid());
+  std::ignore = getrandom(&random, sizeof(random), GRND_NONBLOCK);
+  return 0xfa000000 | (random & 0x00ffffff);
+}
+
+// Whether a change of some hook was cut short.
 bool InBothHalves(const Filters& filters) {
   std::map<Hook, std::set<bool>> halves;
   return std::ranges::any_of(filters.ours, [&](const auto& entry) {
@@ -68,21 +76,6 @@ bool InBothHalves(const Filters& filters) {
     used.insert(entry.first.priority < kSecondHalf);
     return used.size() == 2;
   });
-}
-
-void AddGroup(const FilterGroup& group, const Step& step, std::vector<NetlinkMessage>& messages) {
-  // The same filter twice in a group is an error for the kernel.
-  std::unordered_set<std::string> seen;
-  uint32_t handle = flower::kHandleTag;
-  for (const flower::FilterKeys& keys : step.keys) {
-    NetlinkMessage message = flower::AddFilter(group, handle + 1, keys, step.action);
-    const auto attributes = AttributesOf(message.header(), sizeof(tcmsg));
-    if (!seen.emplace(reinterpret_cast<const char*>(attributes.data()), attributes.size()).second) {
-      continue;
-    }
-    messages.push_back(std::move(message));
-    ++handle;
-  }
 }
 
 class FlowerSteering final : public Steering {
@@ -101,7 +94,6 @@ class FlowerSteering final : public Steering {
     Filters old;
     std::map<uint32_t, const SteeringRule*> rules;  // by the number of their action
     uint32_t next_chain = kFirstChain;
-    uint32_t next_action = kFirstAction;
   };
 
   Status SupportsTable(const SteeringTable& table) const;
@@ -112,13 +104,13 @@ class FlowerSteering final : public Steering {
   Status RemoveFilters(const Filters& filters, const HookQdiscs& qdiscs);
   Status RemoveUnusedHooks();
   Status Send(std::vector<NetlinkMessage> messages, const std::string& attempt);
-  void TakeOver(const std::map<uint32_t, PacketCounter>& redirects);
 
   NetlinkSocket socket_;
   std::set<std::string> own_hooks_;  // interfaces whose clsact was made by us
-  // What the filters that are gone had counted, and who counts with the actions that are there.
-  std::map<std::string, PacketCounter> counted_;
-  std::map<uint32_t, std::set<std::string>> counters_of_action_;
+  flower::Counters counters_;
+  // The kernel frees an action some time after its last filter is gone; until then a filter that
+  // names its number gets that old action. So numbers are never used again.
+  uint32_t next_action_ = FirstAction();
 };
 
 Status FlowerSteering::Supports(const SteeringRule& rule) const {
@@ -166,7 +158,7 @@ Status FlowerSteering::Replace(const SteeringTable& table) {
   ASSIGN_OR_RETURN(HookQdiscs qdiscs, flower::ReadHookQdiscs(socket_));
   Install install;
   ASSIGN_OR_RETURN(install.old, flower::ReadFilters(socket_, qdiscs));
-  if (InBothHalves(install.old)) {  // a change was cut short: there is no room for another set
+  if (InBothHalves(install.old)) {  // there is no room for another set
     RETURN_IF_ERROR(RemoveFilters(install.old, qdiscs));
     install.old.ours.clear();
   }
@@ -205,8 +197,8 @@ Status FlowerSteering::InstallChain(const SteeringChain& chain, Install& install
   }
   const auto next_chain = [&] { return install.next_chain++; };
   const auto next_action = [&] {
-    while (install.old.action_indices.contains(install.next_action)) ++install.next_action;
-    return install.next_action++;
+    while (install.old.action_indices.contains(next_action_)) ++next_action_;
+    return next_action_++;
   };
   const uint16_t end = first_half_used ? flower::kLastPriority + 1 : kSecondHalf;
   FilterGroup group{.hook = hook,
@@ -216,12 +208,13 @@ Status FlowerSteering::InstallChain(const SteeringChain& chain, Install& install
     if (step.rule != nullptr) install.rules[step.action.index] = step.rule;
     group.chain = step.chain;
     while (install.old.foreign.contains(group)) ++group.priority;
-    if (group.priority >= end || step.keys.size() > kMaxFilters) {
-      return absl::ResourceExhaustedError(StrCat(
-          "too many rules or addresses for ", Describe(hook), ": flower steering has room for ",
-          kSecondHalf - flower::kFirstPriority, " groups of ", kMaxFilters, " filters"));
+    if (group.priority >= end || step.keys.size() > flower::kMaxFiltersOfGroup) {
+      return absl::ResourceExhaustedError(
+          StrCat("too many rules or addresses for ", Describe(hook),
+                 ": flower steering has room for ", kSecondHalf - flower::kFirstPriority,
+                 " groups of ", flower::kMaxFiltersOfGroup, " filters"));
     }
-    AddGroup(group, step, messages);
+    flower::AddStep(step, group, messages);
     ++group.priority;
   }
   return Send(std::move(messages), StrCat("add flower filters to ", Describe(hook)));
@@ -245,19 +238,8 @@ Status FlowerSteering::RemoveFilters(const Filters& filters, const HookQdiscs& q
     }
   }
   RETURN_IF_ERROR(Send(std::move(messages), "delete flower filters"));
-  TakeOver(redirects);
+  counters_.Retire(redirects);
   return absl::OkStatus();
-}
-
-void FlowerSteering::TakeOver(const std::map<uint32_t, PacketCounter>& redirects) {
-  for (const auto& [index, counter] : redirects) {
-    const auto names = counters_of_action_.find(index);
-    if (names == counters_of_action_.end()) continue;
-    for (const std::string& name : names->second) {
-      counted_[name].packets += counter.packets;
-      counted_[name].bytes += counter.bytes;
-    }
-  }
 }
 
 Status FlowerSteering::RemoveUnusedHooks() {
@@ -312,15 +294,7 @@ StatusOr<SteeringState> FlowerSteering::Read() {
     }
   }
   state.present = !state.names.empty();
-  state.counters = counted_;
-  for (const auto& [index, counter] : filters.redirects) {
-    const auto names = counters_of_action_.find(index);
-    if (names == counters_of_action_.end()) continue;
-    for (const std::string& name : names->second) {
-      state.counters[name].packets += counter.packets;
-      state.counters[name].bytes += counter.bytes;
-    }
-  }
+  state.counters = counters_.Sum(filters.redirects);
   return state;
 }
 

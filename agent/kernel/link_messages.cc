@@ -7,41 +7,22 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 namespace faultd {
 namespace {
 
 using Bytes = std::span<const std::byte>;
 
-std::string_view AsString(Bytes data) {
-  const char* begin = reinterpret_cast<const char*>(data.data());
-  return {begin, strnlen(begin, data.size())};
-}
-
-template <typename T>
-T As(Bytes data) {
-  T value{};
-  memcpy(&value, data.data(), std::min(data.size(), sizeof(value)));
-  return value;
-}
-
-template <typename Header>
-Header HeaderOf(const nlmsghdr* message) {
-  return As<Header>({reinterpret_cast<const std::byte*>(message) + NLMSG_HDRLEN,
-                     message->nlmsg_len - NLMSG_HDRLEN});
-}
-
 Link ParseLink(const nlmsghdr* message) {
   const auto info = HeaderOf<ifinfomsg>(message);
   Link link{.index = info.ifi_index, .up = (info.ifi_flags & IFF_UP) != 0};
   ForEachAttribute(AttributesOf(message, sizeof(info)), [&](int type, Bytes data) {
-    if (type == IFLA_IFNAME) link.name = AsString(data);
-    if (type == IFLA_IFALIAS) link.alias = AsString(data);
-    if (type == IFLA_GROUP) link.group = As<uint32_t>(data);
+    if (type == IFLA_IFNAME) link.name = PayloadString(data);
+    if (type == IFLA_IFALIAS) link.alias = PayloadString(data);
+    if (type == IFLA_GROUP) link.group = PayloadAs<uint32_t>(data);
     if (type != IFLA_LINKINFO) return;
     ForEachAttribute(data, [&](int inner, Bytes value) {
-      if (inner == IFLA_INFO_KIND) link.kind = AsString(value);
+      if (inner == IFLA_INFO_KIND) link.kind = PayloadString(value);
     });
   });
   return link;
@@ -59,7 +40,7 @@ bool IsImpossibleName(std::string_view name) { return name.empty() || name.size(
 
 void CollectHops(Bytes hops, std::vector<int>& indices) {
   while (hops.size() >= sizeof(rtnexthop)) {
-    const auto hop = As<rtnexthop>(hops);
+    const auto hop = PayloadAs<rtnexthop>(hops);
     if (hop.rtnh_len < sizeof(hop)) return;
     indices.push_back(hop.rtnh_ifindex);
     hops = hops.subspan(std::min<size_t>(RTNH_ALIGN(hop.rtnh_len), hops.size()));
@@ -73,8 +54,8 @@ void CollectDefaultRoute(const nlmsghdr* message, std::vector<int>& indices) {
   uint32_t table = route.rtm_table;
   std::vector<int> found;
   ForEachAttribute(AttributesOf(message, sizeof(route)), [&](int type, Bytes data) {
-    if (type == RTA_TABLE) table = As<uint32_t>(data);
-    if (type == RTA_OIF) found.push_back(As<int>(data));
+    if (type == RTA_TABLE) table = PayloadAs<uint32_t>(data);
+    if (type == RTA_OIF) found.push_back(PayloadAs<int>(data));
     if (type == RTA_MULTIPATH) CollectHops(data, found);
   });
   if (table == RT_TABLE_MAIN) indices.insert(indices.end(), found.begin(), found.end());

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "kernel/link_messages.h"
@@ -51,29 +52,44 @@ void BackgroundDeleter::Delete(const std::vector<int>& indices) {
     const std::lock_guard lock(mutex_);
     waiting_.insert(waiting_.end(), indices.begin(), indices.end());
   }
+  if (!thread_.joinable() && !StartThread()) return DeleteWaiting();
   changed_.notify_one();
-  if (thread_.joinable()) return;
+}
+
+bool BackgroundDeleter::StartThread() {
   // Signals are for the thread that waits for them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error& error) {
+    spdlog::warn("start the thread that deletes links: {}", error.what());
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 void BackgroundDeleter::Run() {
   for (;;) {
-    std::vector<int> indices;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
-      indices.swap(waiting_);
     }
-    const Status status = DeleteOurLinks(socket_, indices);
-    if (!status.ok()) spdlog::error("delete links: {}", std::string(status.message()));
+    DeleteWaiting();
   }
+}
+
+void BackgroundDeleter::DeleteWaiting() {
+  std::vector<int> indices;
+  {
+    const std::lock_guard lock(mutex_);
+    indices.swap(waiting_);
+  }
+  const Status status = DeleteOurLinks(socket_, indices);
+  if (!status.ok()) spdlog::error("delete links: {}", ToStd(status.message()));
 }
 
 LinuxLinks::LinuxLinks(NetlinkSocket socket, NetlinkSocket background_socket, UniqueFd ioctl_socket)

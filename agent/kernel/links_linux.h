@@ -23,7 +23,9 @@ class BackgroundDeleter {
   void Delete(const std::vector<int>& indices);
 
  private:
+  bool StartThread();
   void Run();
+  void DeleteWaiting();
 
   NetlinkSocket socket_;  // the thread's
   std::mutex mutex_;

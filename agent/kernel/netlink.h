@@ -2,7 +2,9 @@
 
 #include <linux/netlink.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -102,5 +104,22 @@ class NetlinkSocket {
 void ForEachAttribute(std::span<const std::byte> attributes,
                       const std::function<void(int, std::span<const std::byte>)>& each);
 std::span<const std::byte> AttributesOf(const nlmsghdr* message, size_t header_size);
+
+// An attribute's payload as a structure or number: what an older kernel does not send is zero, what
+// a newer one adds is left out.
+template <typename T>
+T PayloadAs(std::span<const std::byte> payload) {
+  T value{};
+  if (!payload.empty()) memcpy(&value, payload.data(), std::min(payload.size(), sizeof(value)));
+  return value;
+}
+// As text, to the first zero; a view of the message.
+std::string_view PayloadString(std::span<const std::byte> payload);
+// The fixed header of a message, such as ifinfomsg.
+template <typename Header>
+Header HeaderOf(const nlmsghdr* message) {
+  return PayloadAs<Header>({reinterpret_cast<const std::byte*>(message) + NLMSG_HDRLEN,
+                            message->nlmsg_len - NLMSG_HDRLEN});
+}
 
 }  // namespace faultd

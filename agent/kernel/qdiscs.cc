@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -35,13 +34,6 @@ double FromFraction(uint32_t fraction) { return static_cast<double>(fraction) / 
 
 uint32_t ToTicks(nanoseconds time) {
   return static_cast<uint32_t>(std::min<int64_t>(time.count() / kNsPerTick, kWhole));
-}
-
-template <typename T>
-T As(Bytes data) {
-  T value{};
-  memcpy(&value, data.data(), std::min(data.size(), sizeof(value)));
-  return value;
 }
 
 template <typename T>
@@ -85,24 +77,24 @@ void PutNetem(NetlinkMessage& message, const Netem& netem) {
 }
 
 Netem ParseNetem(Bytes options) {
-  const auto basic = As<tc_netem_qopt>(options);
+  const auto basic = PayloadAs<tc_netem_qopt>(options);
   Netem netem{.delay = nanoseconds(basic.latency * kNsPerTick),
               .jitter = nanoseconds(basic.jitter * kNsPerTick),
               .loss = FromFraction(basic.loss),
               .limit = basic.limit};
   if (options.size() <= sizeof(basic)) return netem;
   ForEachAttribute(options.subspan(sizeof(basic)), [&](int type, Bytes data) {
-    if (type == TCA_NETEM_LATENCY64) netem.delay = nanoseconds(As<int64_t>(data));
-    if (type == TCA_NETEM_JITTER64) netem.jitter = nanoseconds(As<int64_t>(data));
+    if (type == TCA_NETEM_LATENCY64) netem.delay = nanoseconds(PayloadAs<int64_t>(data));
+    if (type == TCA_NETEM_JITTER64) netem.jitter = nanoseconds(PayloadAs<int64_t>(data));
     if (type == TCA_NETEM_CORR) {
-      const auto correlations = As<tc_netem_corr>(data);
+      const auto correlations = PayloadAs<tc_netem_corr>(data);
       netem.delay_correlation = FromFraction(correlations.delay_corr);
       netem.loss_correlation = FromFraction(correlations.loss_corr);
     }
     if (type != TCA_NETEM_LOSS) return;
     ForEachAttribute(data, [&](int model_type, Bytes value) {
       if (model_type != NETEM_LOSS_GE) return;
-      const auto model = As<tc_netem_gemodel>(value);
+      const auto model = PayloadAs<tc_netem_gemodel>(value);
       netem.burst_loss = BurstLoss{.good_to_bad = FromFraction(model.p),
                                    .bad_to_good = FromFraction(model.r),
                                    .loss_in_bad = FromFraction(kWhole - model.h),
@@ -116,10 +108,10 @@ void ParseStatistics(Bytes statistics, NetemState& state) {
   uint64_t packets = 0;
   uint64_t packets64 = 0;  // sent when there are more than 32 bits hold
   ForEachAttribute(statistics, [&](int type, Bytes data) {
-    if (type == TCA_STATS_BASIC) packets = As<gnet_stats_basic>(data).packets;
-    if (type == TCA_STATS_PKT64) packets64 = As<uint64_t>(data);
+    if (type == TCA_STATS_BASIC) packets = PayloadAs<gnet_stats_basic>(data).packets;
+    if (type == TCA_STATS_PKT64) packets64 = PayloadAs<uint64_t>(data);
     if (type != TCA_STATS_QUEUE) return;
-    const auto queue = As<gnet_stats_queue>(data);
+    const auto queue = PayloadAs<gnet_stats_queue>(data);
     state.packets_dropped = queue.drops;
     state.packets_overlimit = queue.overlimits;
     state.packets_queued = queue.qlen;
@@ -132,7 +124,7 @@ std::optional<NetemState> ParseQdisc(Bytes attributes) {
   Bytes options;
   NetemState state;
   ForEachAttribute(attributes, [&](int type, Bytes data) {
-    if (type == TCA_KIND) kind = reinterpret_cast<const char*>(data.data());
+    if (type == TCA_KIND) kind = PayloadString(data);
     if (type == TCA_OPTIONS) options = data;
     if (type == TCA_STATS2) ParseStatistics(data, state);
   });
@@ -171,8 +163,7 @@ StatusOr<NetemState> LinuxQdiscs::GetNetem(int ifindex) {
   RETURN_IF_ERROR(socket_.Query(
       message, StrCat("get qdisc of interface ", ifindex),
       [&](const nlmsghdr* answer) {
-        const auto header = As<tcmsg>({reinterpret_cast<const std::byte*>(answer) + NLMSG_HDRLEN,
-                                       answer->nlmsg_len - NLMSG_HDRLEN});
+        const auto header = HeaderOf<tcmsg>(answer);
         if (header.tcm_ifindex != ifindex || header.tcm_parent != TC_H_ROOT) return;
         if (auto state = ParseQdisc(AttributesOf(answer, sizeof(header)))) found = state;
       },

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 #include "engine/loop.h"
@@ -24,13 +25,12 @@ class Call {
   const std::string& actor() const { return actor_; }
   // The client went away or its deadline passed; what is answered now reaches nobody.
   bool abandoned() const { return abandoned_; }
-  // Called once if the call is abandoned before it is answered.
+  // Called once if the call is abandoned: before it is answered, or after, when gRPC sees that the
+  // answer did not get through.
   void OnAbandoned(std::function<void()> work) { on_abandoned_ = std::move(work); }
 
   // Exactly once; the response and request must not be used any more.
   void Answer(const Status& status) {
-    answered_ = true;
-    on_abandoned_ = nullptr;
     reactor_->Finish(ToGrpcStatus(status));
   }
 
@@ -43,16 +43,14 @@ class Call {
   }
 
   void Abandon() {
-    if (answered_ || abandoned_) return;
     abandoned_ = true;
-    if (on_abandoned_) on_abandoned_();
+    if (auto work = std::exchange(on_abandoned_, nullptr)) work();
   }
 
  private:
   const std::string actor_;
   grpc::ServerUnaryReactor* reactor_;
   std::function<void()> on_abandoned_;
-  bool answered_ = false;
   bool abandoned_ = false;
 };
 

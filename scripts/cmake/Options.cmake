@@ -30,3 +30,10 @@ function(faultd_library name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/agent)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE faultd_options)
 endfunction()
+
+# faultd_executable(name SOURCES … LINK …): a program of ours, fit for distributions with an older glibc.
+function(faultd_executable name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} faultd_glibc_compat faultd_options)
+endfunction()

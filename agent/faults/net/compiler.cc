@@ -48,22 +48,28 @@ StatusOr<PacketEffect> Combine(const PacketEffect& a, const PacketEffect& b) {
 // By induction over the faults: let the list be right for the first k of them. With fault k+1, each
 // class is preceded by its intersection with the new fault, and the new fault's own class comes
 // last. A packet of the new fault then meets the intersection of the class it met before, or, where
-// it met none, the new class; any other packet meets the same class as before.
+// it met none, the new class; any other packet meets the same class as before. Once an intersection
+// is the whole fault, its packets get no further, and the rest of the list stays as it is.
 StatusOr<std::vector<TrafficClass>> Compile(std::span<const NetworkFault> faults) {
   std::vector<TrafficClass> classes;
   for (size_t i = 0; i < faults.size(); ++i) {
     const NetworkFault& fault = faults[i];
     std::vector<TrafficClass> next;
     next.reserve(classes.size() + 1);
+    TrafficSet own = Simplify(fault.traffic);
+    bool complete = own.empty();
     for (TrafficClass& each : classes) {
-      TrafficSet both = Intersect(each.traffic, fault.traffic);
+      TrafficSet both = complete ? TrafficSet() : Intersect(each.traffic, own);
       const bool wholly_inside = both == each.traffic;
+      complete |= both == own;
       if (!both.empty()) {
         auto effect = Combine(each.effect, fault.effect);
         if (!effect.ok()) {
-          return Annotate(
-              effect.status(),
-              StrCat("overlap of faults ", faults[each.faults.back()].id, " and ", fault.id));
+          const auto opponent = std::find_if(
+              each.faults.begin(), each.faults.end(),
+              [&](size_t member) { return !Combine(faults[member].effect, fault.effect).ok(); });
+          return Annotate(effect.status(),
+                          StrCat("overlap of faults ", faults[*opponent].id, " and ", fault.id));
         }
         std::vector<size_t> members = each.faults;
         members.push_back(i);
@@ -71,8 +77,7 @@ StatusOr<std::vector<TrafficClass>> Compile(std::span<const NetworkFault> faults
       }
       if (!wholly_inside) next.push_back(std::move(each));
     }
-    TrafficSet own = Simplify(fault.traffic);
-    if (!own.empty()) next.push_back({std::move(own), {i}, fault.effect});
+    if (!complete) next.push_back({std::move(own), {i}, fault.effect});
     if (next.size() > kMaxTrafficClasses) {
       return absl::ResourceExhaustedError(StrCat("the active network faults overlap in more than ",
                                                  kMaxTrafficClasses,

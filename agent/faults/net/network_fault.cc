@@ -69,13 +69,14 @@ ResolvedNames NamesFrom(const v1::NetworkUndo& undo) {
 
 }  // namespace
 
-StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, const PacketEffect& effect,
-                                     const std::string& words, const ResolvedNames& names,
-                                     Host& host, v1::NetworkUndo& undo) {
+StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::string_view target_path,
+                                     const PacketEffect& effect, const std::string& words,
+                                     const ResolvedNames& names, Host& host,
+                                     v1::NetworkUndo& undo) {
   FaultPlan plan;
   ASSIGN_OR_RETURN(const TrafficSet traffic, TrafficOf(target, names));
   if (traffic.empty()) {
-    return FieldError("target.except",
+    return FieldError(StrCat(target_path, ".except"),
                       "leaves nothing of the target; there would be no packet to hit");
   }
   const Protection protection = ProtectionOf(traffic, host.network.protect());

@@ -10,11 +10,11 @@
 // What all kinds of network fault have in common; a kind adds what it does to a packet.
 namespace faultd {
 
-// Plan of a fault with this target: finds the interfaces, checks that something is left to hit.
-// `effect` is what it does in words ("latency 100ms").
-StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, const PacketEffect& effect,
-                                     const std::string& words, const ResolvedNames& names,
-                                     Host& host, v1::NetworkUndo& undo);
+// Plan of a fault with this target, whose path in the request is given: finds the interfaces,
+// checks that something is left to hit. `words` is what it does ("latency 100ms").
+StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::string_view target_path,
+                                     const PacketEffect& effect, const std::string& words,
+                                     const ResolvedNames& names, Host& host, v1::NetworkUndo& undo);
 
 StatusOr<std::string> InjectNetworkFault(const std::string& id, const v1::NetworkTarget& target,
                                          const PacketEffect& effect, const v1::NetworkUndo& undo,
@@ -42,9 +42,9 @@ Capability NetworkCapability(Host& host, bool needs_netem);
       .plan =                                                                                      \
           [](const v1::FaultSpec& spec, const ResolvedNames& names, Host& host) {                  \
             v1::Undo undo;                                                                         \
-            auto plan =                                                                            \
-                PlanNetworkFault(spec.arm().target(), EffectOf(spec.arm()), WordsFor(spec.arm()),  \
-                                 names, host, *undo.mutable_##arm());                              \
+            auto plan = PlanNetworkFault(spec.arm().target(), "spec." #arm ".target",              \
+                                         EffectOf(spec.arm()), WordsFor(spec.arm()), names, host,  \
+                                         *undo.mutable_##arm());                                   \
             if (plan.ok()) plan->undo = std::move(undo);                                           \
             return plan;                                                                           \
           },                                                                                       \

@@ -8,6 +8,9 @@
 namespace faultd {
 namespace {
 
+// How long a deletion may take in the background before it is asked for again.
+constexpr std::chrono::seconds kDeletionPatience{1};
+
 bool Contains(const std::vector<Link>& links, const Link& link) {
   return std::any_of(links.begin(), links.end(), [&](const Link& each) {
     return each.index == link.index && each.name == link.name;
@@ -32,7 +35,7 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
     faults.erase(id);
     std::erase(order, id);
     Status status = Install(faults, order, id);
-    if (!status.ok()) {
+    if (!status.ok() && faults_.contains(id)) {
       // Ending this fault may need a new link for packets that the others share. When there is none
       // to be had, ending it comes first: those packets pass untouched.
       status = Install(std::move(faults), std::move(order), id, /*may_create_links=*/false);
@@ -41,6 +44,8 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
   } else if (faults_.empty() && retiring_.empty()) {
     RETURN_IF_ERROR(Sweep());
     return true;
+  } else if (!table_verified_) {
+    RETURN_IF_ERROR(Install(faults_, order_, id));
   }
   return AdvanceRetiring(id);
 }
@@ -57,31 +62,27 @@ Status NetworkPlane::SetProtected(std::vector<PacketMatch> matches) {
   return Annotate(status, "protect connections");
 }
 
-// Links first, then the rules in one transaction, then a look at the kernel. Whatever fails, the
-// rules before are still or again in force and the new links go.
+// Links first, then the rules in one transaction, then a look at the kernel. When a fault cannot be
+// added, the rules before are put in force again and the new links go. A removal stays, seen or
+// not, for it comes first that the fault is over.
 Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
                              std::vector<std::string> order, const std::string& cause,
                              bool may_create_links) {
   Draft draft{.may_create_links = may_create_links};
-  Status status = BuildDraft(faults, order, draft);
-  if (status.ok() && (draft.table != table_ || !draft.created.empty())) {
+  Status status = BuildDraft(faults, order, cause, draft);
+  bool stays = status.ok();
+  if (status.ok() && (!table_verified_ || draft.table != table_ || !draft.created.empty())) {
     status = kernel_.steering().Apply(draft.table);
-    if (status.ok()) {
-      auto state = kernel_.steering().Read();
-      status = state.status();
-      size_t rules = 0;
-      for (const SteeringChain& chain : draft.table) rules += chain.rules.size();
-      if (status.ok() && state->rules < rules) {
-        status = absl::InternalError(
-            StrCat("verify steering: ", state->rules, " rules in the kernel, expected ", rules));
-      }
-    }
-    if (!status.ok()) {
+    stays = status.ok() && faults.size() < faults_.size();
+    if (status.ok()) status = Verify(draft.table);
+    stays |= status.ok();
+    if (!stays) {
       MergeStatus(status, Annotate(kernel_.steering().Apply(table_), "restore the rules before"));
     }
+    table_verified_ = status.ok();
   }
-  if (!status.ok()) {
-    if (!draft.created.empty()) kernel_.links().DeleteInBackground(draft.created);
+  if (!stays) {
+    RetireCreated(draft.created, cause);
     return status;
   }
   RetireUnused(draft.links, cause);
@@ -89,48 +90,79 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
   table_ = std::move(draft.table);
   faults_ = std::move(faults);
   order_ = std::move(order);
-  return absl::OkStatus();
+  return status;
+}
+
+Status NetworkPlane::Verify(const SteeringTable& table) {
+  ASSIGN_OR_RETURN(const SteeringState state, kernel_.steering().Read());
+  size_t rules = 0;
+  for (const SteeringChain& chain : table) rules += chain.rules.size();
+  // A mechanism may need several filters for one rule, but none for none.
+  if (state.rules >= rules && (rules > 0 || state.rules == 0)) return absl::OkStatus();
+  return absl::InternalError(
+      StrCat("verify steering: ", state.rules, " rules in the kernel, expected ", rules));
 }
 
 void NetworkPlane::RetireUnused(const FaultLinks& wanted, const std::string& cause) {
   for (auto& [members, link] : links_) {
-    if (wanted.contains(members)) continue;
+    const auto kept = wanted.find(members);
+    if (kept != wanted.end() && kept->second.link.index == link.link.index) continue;
     const auto longest =
         std::min<std::chrono::nanoseconds>(link.netem.delay + link.netem.jitter, kMaxDrain);
     if (link.has_netem) {
       if (auto state = kernel_.qdiscs().GetNetem(link.link.index); state.ok()) {
-        for (const std::string& id : members) dropped_earlier_[id] += state->packets_dropped;
+        for (const std::string& id : members) AddNetemState(link.netem, *state, earlier_[id]);
       }
     }
-    retiring_.push_back({link, cause, clock_.Now() + longest, false});
+    retiring_.push_back({link, members, cause, clock_.Now() + longest});
   }
 }
 
+void NetworkPlane::RetireCreated(const std::vector<Link>& created, const std::string& cause) {
+  if (created.empty()) return;
+  std::vector<int> indices;
+  for (const Link& link : created) {
+    retiring_.push_back({{.link = link}, {}, cause, BootTime{0}, clock_.Now() + kDeletionPatience});
+    indices.push_back(link.index);
+  }
+  kernel_.links().DeleteInBackground(std::move(indices));
+}
+
 StatusOr<bool> NetworkPlane::AdvanceRetiring(const std::string& id) {
+  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
+  std::erase_if(retiring_,
+                [&](const RetiringLink& each) { return !Contains(present, each.link.link); });
+  // What was made though the answer was an error.
+  for (const Link& link : present) {
+    if (IsOurs(link) && !Knows(link)) retiring_.push_back({{.link = link}, {}, id});
+  }
   std::vector<int> drained;
   for (RetiringLink& each : retiring_) {
-    if (each.deleting) continue;
+    if (clock_.Now() < each.deleting_until) continue;
     bool empty = !each.link.has_netem || clock_.Now() >= each.drained_by;
     if (!empty) {
       auto state = kernel_.qdiscs().GetNetem(each.link.link.index);
       empty = !state.ok() || state->packets_queued == 0;
     }
     if (empty) {
-      each.deleting = true;
+      each.deleting_until = clock_.Now() + kDeletionPatience;
       drained.push_back(each.link.link.index);
     }
   }
   if (!drained.empty()) kernel_.links().DeleteInBackground(std::move(drained));
-  if (!retiring_.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
-    std::erase_if(retiring_, [&](const RetiringLink& each) {
-      return each.deleting && !Contains(present, each.link.link);
-    });
-  }
-  const bool gone = std::none_of(retiring_.begin(), retiring_.end(),
-                                 [&](const RetiringLink& each) { return each.fault == id; });
-  if (gone) dropped_earlier_.erase(id);
+  const bool gone = std::none_of(retiring_.begin(), retiring_.end(), [&](const RetiringLink& each) {
+    return each.fault == id || std::count(each.members.begin(), each.members.end(), id) > 0;
+  });
+  if (gone) earlier_.erase(id);
   return gone;
+}
+
+bool NetworkPlane::Knows(const Link& link) const {
+  const auto is_it = [&](const FaultLink& known) { return known.link.index == link.index; };
+  return std::any_of(links_.begin(), links_.end(),
+                     [&](const auto& each) { return is_it(each.second); }) ||
+         std::any_of(retiring_.begin(), retiring_.end(),
+                     [&](const auto& each) { return is_it(each.link); });
 }
 
 Status NetworkPlane::Sweep() {
@@ -143,6 +175,7 @@ Status NetworkPlane::Sweep() {
     if (IsOurs(link)) ours.push_back(link.index);
   }
   if (!ours.empty()) MergeStatus(status, kernel_.links().Delete(ours));
+  table_verified_ = status.ok();
   return status;
 }
 

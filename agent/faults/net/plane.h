@@ -29,7 +29,7 @@ class NetworkPlane {
   NetworkPlane(Kernel& kernel, const Clock& clock) : kernel_(kernel), clock_(clock) {}
 
   // Adds the fault, or replaces the one with the same id without a gap, and sees it in the kernel.
-  // On error everything is as it was before.
+  // On error the faults before stay active; Remove puts back what may have been changed.
   Status Set(PlacedFault placed);
 
   // Takes the fault out. The first call ends its effect; `true` once no link of it is left, `false`
@@ -68,28 +68,40 @@ class NetworkPlane {
   using FaultLinks = std::map<Members, FaultLink>;
   struct RetiringLink {
     FaultLink link;
+    Members members;
     std::string fault;  // whose change retired it
     BootTime drained_by{0};
-    bool deleting = false;
+    BootTime deleting_until{0};  // 0: not asked for yet; when it passes, it is asked for again
   };
   // What the kernel should hold, with the links made for it; not yet applied.
   struct Draft {
     bool may_create_links = true;
     SteeringTable table;
     FaultLinks links;
-    std::vector<int> created;
+    std::vector<Link> created;
   };
 
   // plane.cc
   Status Install(std::map<std::string, PlacedFault> faults, std::vector<std::string> order,
                  const std::string& cause, bool may_create_links = true);
+  Status Verify(const SteeringTable& table);
   void RetireUnused(const FaultLinks& wanted, const std::string& cause);
+  void RetireCreated(const std::vector<Link>& created, const std::string& cause);
   StatusOr<bool> AdvanceRetiring(const std::string& id);
   Status Sweep();
+  bool Knows(const Link& link) const;
+
+  // plane_observe.cc
+  Status CheckRules(const std::string& id, const SteeringState& state);
+  static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
+
+  // The counter of dropped packets; no id begins with an underscore.
+  static std::string DroppedCounter(const std::string& id) { return "_" + id; }
 
   // plane_draft.cc
+  // FAILED_PRECONDITION when all interfaces of the fault `cause` are gone.
   Status BuildDraft(const std::map<std::string, PlacedFault>& faults,
-                    const std::vector<std::string>& order, Draft& draft);
+                    const std::vector<std::string>& order, const std::string& cause, Draft& draft);
   // A rule without a link (link_index 0) could have none made and is left out.
   StatusOr<SteeringRule> BuildRule(const TrafficClass& traffic_class,
                                    std::span<const NetworkFault> faults, Draft& draft);
@@ -105,9 +117,11 @@ class NetworkPlane {
   FaultLinks links_;
   std::vector<RetiringLink> retiring_;
   SteeringTable table_;
+  bool table_verified_ = true;  // else the kernel may have other rules than `table_`
   std::vector<PacketMatch> protect_;
-  uint64_t speed_bps_ = 0;                           // of the fastest interface in use
-  std::map<std::string, uint64_t> dropped_earlier_;  // by links that are gone, per fault
+  unsigned next_link_ = 0;                            // number in the next link's name
+  uint64_t speed_bps_ = 0;                            // of the fastest interface in use
+  std::map<std::string, v1::NetworkEffect> earlier_;  // of links that are gone, per fault
 };
 
 }  // namespace faultd

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "faults/net/plane.h"
 #include "kernel/modules.h"
@@ -27,22 +28,45 @@ bool SameWithinRounding(const Netem& a, const Netem& b) {
          a.limit == b.limit;
 }
 
+// A link is not replaced, and what it holds back not disturbed, for the sake of its limit alone.
+bool SameButLimit(Netem a, const Netem& b) {
+  a.limit = b.limit;
+  return a == b;
+}
+
 constexpr std::string_view kBlackholeName = "faultd-null";
 
 }  // namespace
 
 Status NetworkPlane::BuildDraft(const std::map<std::string, PlacedFault>& faults,
-                                const std::vector<std::string>& order, Draft& draft) {
+                                const std::vector<std::string>& order, const std::string& cause,
+                                Draft& draft) {
   ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
   std::set<std::string> interfaces;
   for (const auto& [id, placed] : faults) {
     interfaces.insert(placed.interfaces.begin(), placed.interfaces.end());
   }
+  // An interface that went away took its rules with it.
+  std::erase_if(interfaces, [&](const std::string& interface) {
+    return FindLink(present, interface) == nullptr;
+  });
+  if (auto added = faults.find(cause); added != faults.end()) {
+    const std::vector<std::string>& names = added->second.interfaces;
+    const auto is_there = [&](const std::string& name) { return interfaces.contains(name); };
+    if (std::none_of(names.begin(), names.end(), is_there)) {
+      return PreconditionError("INTERFACE", absl::StrJoin(names, ", "),
+                               StrCat(absl::StrJoin(names, ", "),
+                                      " is gone; name an interface "
+                                      "that is there"));
+    }
+  }
+  // A link may serve several interfaces: the fastest decides.
+  speed_bps_ = 0;
   for (const std::string& interface : interfaces) {
-    // An interface that went away took its rules with it.
+    speed_bps_ = std::max(speed_bps_, kernel_.links().SpeedBps(*FindLink(present, interface)));
+  }
+  for (const std::string& interface : interfaces) {
     const Link* link = FindLink(present, interface);
-    if (link == nullptr) continue;
-    speed_bps_ = std::max(speed_bps_, kernel_.links().SpeedBps(*link));
     for (Direction direction : {Direction::kEgress, Direction::kIngress}) {
       std::vector<NetworkFault> here;
       for (const std::string& id : order) {
@@ -80,7 +104,7 @@ StatusOr<SteeringRule> NetworkPlane::BuildRule(const TrafficClass& traffic_class
     }
   }
   if (vanish) {
-    for (const std::string& id : members) rule.forwarded_counters.push_back(id + ".dropped");
+    for (const std::string& id : members) rule.forwarded_counters.push_back(DroppedCounter(id));
     members.clear();
   }
   RETURN_IF_ERROR(kernel_.steering().Supports(rule));
@@ -90,7 +114,7 @@ StatusOr<SteeringRule> NetworkPlane::BuildRule(const TrafficClass& traffic_class
 
 StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& effect,
                                     Draft& draft) {
-  Netem netem = effect.netem;
+  Netem netem = members.empty() ? Netem{} : effect.netem;
   bool with_netem = !members.empty();
   if (members.empty() && kernel_.steering().name() == "flower") {
     // Redirecting to a link that is down makes older kernels tell the sender; netem swallows
@@ -101,7 +125,8 @@ StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& 
   netem.limit = QueueLimit(netem);
   if (auto known = draft.links.find(members); known != draft.links.end())
     return known->second.link.index;
-  if (auto kept = links_.find(members); kept != links_.end() && kept->second.netem == netem) {
+  if (auto kept = links_.find(members);
+      kept != links_.end() && SameButLimit(kept->second.netem, netem)) {
     draft.links.insert(*kept);
     return kept->second.link.index;
   }
@@ -115,16 +140,17 @@ StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& 
 
 StatusOr<NetworkPlane::FaultLink> NetworkPlane::MakeLink(const Members& members, const Netem* netem,
                                                          Draft& draft) {
-  // The lowest free number: somebody else's link of that name, or one still being deleted, is
-  // passed by.
+  // Names of links that are still being deleted, or are somebody else's, are passed by.
+  constexpr int kTries = 1000;
+  constexpr unsigned kNumbers = 100'000;
+  const bool up = netem != nullptr;
   StatusOr<Link> link = absl::AlreadyExistsError("");
-  for (int number = 0; absl::IsAlreadyExists(link.status()) && number < 1 << 16; ++number) {
-    const bool shared = members.empty() && number == 0;
-    link = kernel_.links().CreateIfb(
-        shared ? std::string(kBlackholeName) : StrCat(kLinkPrefix, number), netem != nullptr);
+  if (members.empty()) link = kernel_.links().CreateIfb(kBlackholeName, up);
+  for (int i = 0; absl::IsAlreadyExists(link.status()) && i < kTries; ++i) {
+    link = kernel_.links().CreateIfb(StrCat(kLinkPrefix, next_link_++ % kNumbers), up);
   }
   RETURN_IF_ERROR(link.status());
-  draft.created.push_back(link->index);
+  draft.created.push_back(*link);
   FaultLink made{*link, {}, netem != nullptr};
   if (netem == nullptr) return made;
   RETURN_IF_ERROR(kernel_.qdiscs().SetNetem(link->index, *netem));

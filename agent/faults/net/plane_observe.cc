@@ -23,28 +23,54 @@ PacketCounter CounterOf(const SteeringState& state, const std::string& name) {
 StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
   if (!active(id)) return NotActive(id);
   ASSIGN_OR_RETURN(const SteeringState state, kernel_.steering().Read());
-  if (!state.present) {
-    return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel"));
-  }
+  RETURN_IF_ERROR(CheckRules(id, state));
   v1::NetworkEffect effect;
+  if (auto earlier = earlier_.find(id); earlier != earlier_.end()) effect = earlier->second;
   const PacketCounter matched = CounterOf(state, id);
   effect.set_packets_matched(matched.packets);
   effect.set_bytes_matched(matched.bytes);
-  uint64_t dropped = CounterOf(state, id + ".dropped").packets;
-  if (auto earlier = dropped_earlier_.find(id); earlier != dropped_earlier_.end())
-    dropped += earlier->second;
+  effect.set_packets_dropped(effect.packets_dropped() +
+                             CounterOf(state, DroppedCounter(id)).packets);
   for (const auto& [members, link] : links_) {
     if (!link.has_netem || std::count(members.begin(), members.end(), id) == 0) continue;
     ASSIGN_OR_RETURN(const NetemState netem, kernel_.qdiscs().GetNetem(link.link.index));
-    dropped += netem.packets_dropped;
-    if (link.netem.delay.count() > 0) {
-      effect.set_packets_delayed(effect.packets_delayed() + netem.packets_sent);
-    }
+    AddNetemState(link.netem, netem, effect);
     effect.set_packets_queued(effect.packets_queued() + netem.packets_queued);
-    effect.set_packets_overlimit(effect.packets_overlimit() + netem.packets_overlimit);
   }
-  effect.set_packets_dropped(dropped);
   return effect;
+}
+
+void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
+                                 v1::NetworkEffect& effect) {
+  effect.set_packets_dropped(effect.packets_dropped() + state.packets_dropped);
+  effect.set_packets_overlimit(effect.packets_overlimit() + state.packets_overlimit);
+  if (netem.delay.count() > 0) {
+    effect.set_packets_delayed(effect.packets_delayed() + state.packets_sent);
+  }
+}
+
+// An interface that goes away takes its rules along. That ends a fault when it was the last one,
+// and does not concern the faults on other interfaces.
+Status NetworkPlane::CheckRules(const std::string& id, const SteeringState& state) {
+  size_t expected = 0;
+  for (const SteeringChain& chain : table_) expected += chain.rules.size();
+  if (state.rules >= expected) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
+  size_t expected_still = 0;
+  bool in_force = false;
+  for (const SteeringChain& chain : table_) {
+    if (std::none_of(present.begin(), present.end(),
+                     [&](const Link& link) { return link.index == chain.ifindex; })) {
+      continue;
+    }
+    expected_still += chain.rules.size();
+    for (const SteeringRule& rule : chain.rules) {
+      in_force |= std::count(rule.counters.begin(), rule.counters.end(), id) > 0;
+    }
+  }
+  if (in_force && state.rules >= expected_still) return absl::OkStatus();
+  return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel",
+                                    in_force ? "" : ", as is the interface they were on"));
 }
 
 StatusOr<std::string> NetworkPlane::Describe(const std::string& id) {
@@ -71,13 +97,7 @@ StatusOr<std::vector<std::string>> NetworkPlane::FindLeftovers() {
   std::vector<std::string> leftovers;
   ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
   for (const Link& link : present) {
-    if (!IsOurs(link)) continue;
-    const auto is_link = [&](const Link& known) { return known.index == link.index; };
-    const bool used = std::any_of(links_.begin(), links_.end(),
-                                  [&](const auto& each) { return is_link(each.second.link); }) ||
-                      std::any_of(retiring_.begin(), retiring_.end(),
-                                  [&](const auto& each) { return is_link(each.link.link); });
-    if (!used) leftovers.push_back("link " + link.name);
+    if (IsOurs(link) && !Knows(link)) leftovers.push_back("link " + link.name);
   }
   if (faults_.empty()) {
     ASSIGN_OR_RETURN(const SteeringState state, kernel_.steering().Read());

@@ -1,0 +1,106 @@
+# shellcheck shell=bash disable=SC2034
+# What the scripts in this folder share; to be sourced.
+
+repo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Where the lab machine, User Mode Linux and the demo take the binaries from.
+bin_dir=${FAULTD_BIN_DIR:-$repo_root/build/release/bin}
+
+packages_build=(
+  build-essential cmake ninja-build pkg-config git ca-certificates ccache mold
+  libgrpc++-dev libgrpc-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  libabsl-dev libre2-dev libc-ares-dev libssl-dev zlib1g-dev
+  libboost1.81-dev libnl-3-dev libnl-route-3-dev libkmod-dev libsystemd-dev
+  libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
+  libgtest-dev libgmock-dev libbenchmark-dev
+)
+packages_test=(
+  iproute2 nftables iputils-ping ethtool procps util-linux python3 python3-grpcio python3-protobuf
+)
+packages_lab=(
+  qemu-system-x86 mmdebstrap e2fsprogs cpio kmod user-mode-linux
+)
+packages_lint=(clang-format-19 clang-tidy-19 shellcheck)
+
+log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+  log "$@"
+  exit 1
+}
+
+# retry COMMAND...: for what fails when a network does.
+retry() {
+  local attempt
+  for attempt in 1 2 3; do
+    "$@" && return
+    log "attempt $attempt of 4 failed: $1; trying again"
+    sleep $((attempt * 5))
+  done
+  "$@"
+}
+
+install() {
+  local apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends)
+  "${apt[@]}" --simulate install "$@" >/dev/null 2>&1 || "${apt[@]}" update
+  "${apt[@]}" --yes install "$@" >/dev/null && return
+  "${apt[@]}" update # the mirror may have newer packages than the list
+  return 1
+}
+
+# need_packages GROUP...: installs what is missing of these groups (build test lab lint).
+need_packages() {
+  local group list wanted=() missing
+  for group in "$@"; do
+    list="packages_${group}[@]"
+    wanted+=("${!list}")
+  done
+  # dpkg-query fails for a package it has never heard of, and so would the pipe.
+  missing=$({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true; } |
+    sed -n 's/^installed //p' | sort -u |
+    comm -13 - <(printf '%s\n' "${wanted[@]}" | sort -u) | xargs)
+  [[ -z $missing ]] && return
+  if [[ $EUID -ne 0 ]]; then
+    log "packages are missing; install them as root: apt-get install $missing"
+    return 1
+  fi
+  log "installing $missing"
+  # shellcheck disable=SC2086 # package names have no blanks
+  DEBIAN_FRONTEND=noninteractive retry install $missing >&2
+}
+
+# begin_job PARENT: makes the folder $job, which goes with the script, as does the machine run for it.
+begin_job() {
+  job=$(mktemp -d "$1/faultd-XXXXXX")
+  machine=
+  trap end_job EXIT
+}
+
+end_job() {
+  [[ -z $machine ]] || kill "$machine" || true
+  rm -rf "$job"
+}
+
+# follow PID FILE: copies a growing file to standard output until the process has ended.
+follow() { tail --pid="$1" --sleep-interval=0.05 --lines=+1 --follow -- "$2"; }
+
+# run_machine SECONDS EMULATOR...: runs an emulator whose guest runs scripts/machine/run with the files
+# stdout, stderr and status in $job; streams the first two and exits with the third.
+run_machine() {
+  local seconds=$1 ended=0
+  touch "$job"/{stdout,stderr,status}
+  timeout --kill-after=5 "$seconds" "${@:2}" </dev/null >>"$job/console" 2>&1 &
+  machine=$!
+  follow "$machine" "$job/stdout" &
+  follow "$machine" "$job/stderr" >&2 &
+  wait "$machine" || ended=$?
+  machine=
+  wait
+  [[ -s $job/status ]] && exit "$(<"$job/status")"
+  tail --lines=40 "$job/console" >&2
+  if [[ $ended -eq 124 ]]; then
+    log "the command did not end within $seconds s"
+    exit 124
+  fi
+  log "the machine went down before the command had ended; the last lines of its console are above"
+  exit 125
+}

@@ -1,0 +1,305 @@
+"""A small network of namespaces with a faultd in it, for the end-to-end tests.
+
+The test process itself runs in the "host" namespace (tests/e2e/run makes it); `peer` is the far end
+of a veth pair, with the dependencies that faults are aimed at. Everything here is real: the kernel,
+the daemon, the guardian, gRPC.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = os.environ["FAULTD_BIN"]
+GENERATED = os.environ["FAULTD_PYTHON"]
+sys.path.insert(0, GENERATED)
+
+import google  # noqa: E402
+
+# Debian's `google` package is set up at start-up and does not look on sys.path again.
+google.__path__ = [*google.__path__, os.path.join(GENERATED, "google")]
+
+import grpc  # noqa: E402
+from faultd.v1 import agent_service_pb2 as agent_pb  # noqa: E402
+from faultd.v1 import agent_service_pb2_grpc as agent_grpc  # noqa: E402
+from faultd.v1 import fault_pb2  # noqa: E402
+from faultd.v1 import fault_service_pb2 as pb  # noqa: E402
+from faultd.v1 import fault_service_pb2_grpc as fault_grpc  # noqa: E402
+from google.rpc import error_details_pb2, status_pb2  # noqa: E402
+
+ACTIVE, REVERTED, FAILED = (fault_pb2.FAULT_STATE_ACTIVE, fault_pb2.FAULT_STATE_REVERTED, fault_pb2.FAULT_STATE_FAILED)
+DEADLINE = 20  # seconds that anything may take at most on a busy machine
+
+
+def run(*command, check=True, netns=None):
+    if netns:
+        command = ("ip", "netns", "exec", netns) + command
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def wait_for(condition, what, deadline=DEADLINE):
+    until = time.monotonic() + deadline
+    while time.monotonic() < until:
+        if condition():
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"not within {deadline} s: {what}")
+
+
+class Network:
+    """The host's veth `up0` and, behind it, namespace `peer` with the addresses .2 to .9 and ::2 to ::9."""
+
+    def __init__(self, peer="peer", device="up0", net=9):
+        self.peer, self.device = peer, device
+        self.v4 = lambda n: f"10.{net}.0.{n}"
+        self.v6 = lambda n: f"fd00:{net}::{n}"
+        run("ip", "netns", "add", peer)
+        run("ip", "link", "add", device, "type", "veth", "peer", "name", "down0", "netns", peer)
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "-n", peer, "link", "set", "lo", "up")
+        for end, first, where in ((device, 1, ()), ("down0", 2, ("-n", peer))):
+            for n in range(first, 2 if first == 1 else 10):
+                run("ip", *where, "addr", "add", f"{self.v4(n)}/24", "dev", end)
+                run("ip", *where, "addr", "add", f"{self.v6(n)}/64", "dev", end, "nodad")
+            run("ip", *where, "link", "set", end, "up")
+        run("ip", "route", "add", "default", "via", self.v4(2))
+        run("ip", "-6", "route", "add", "default", "via", self.v6(2))
+        wait_for(lambda: "tentative" not in run("ip", "addr"), "IPv6 addresses are usable")
+        run("ping", "-c1", "-W2", self.v4(2))
+        run("ping", "-c1", "-W2", self.v6(2))
+
+    def close(self):
+        run("ip", "link", "del", self.device, check=False)
+        run("ip", "netns", "del", self.peer)
+
+
+@contextlib.contextmanager
+def echo_server(netns, port=7777):
+    """TCP and UDP echo, IPv4 and IPv6, in a namespace."""
+    server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, os.path.join(os.path.dirname(__file__), "echo.py"), str(port)],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        if server.stdout.readline() != "ready\n":
+            raise AssertionError("the echo server did not start")
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def tcp_outcome(address, port, timeout=0.4):
+    """"ok" after a byte went there and back, "hangs", or the name of the error."""
+    try:
+        with socket.create_connection((address, port), timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(b"x")
+            return "ok" if connection.recv(1) == b"x" else "closed"
+    except TimeoutError:
+        return "hangs"
+    except OSError as error:
+        return type(error).__name__
+
+
+def udp_outcome(address, port, timeout=0.4, source_port=0):
+    """The same for UDP; sends with IP_RECVERR, as glibc's resolver does."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    level, option = (socket.IPPROTO_IPV6, 25) if family == socket.AF_INET6 else (socket.IPPROTO_IP, 11)
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(level, option, 1)
+        sock.settimeout(timeout)
+        sock.bind(("", source_port))
+        try:
+            sock.connect((address, port))
+            sock.send(b"x")
+            return "ok" if sock.recv(1) == b"x" else "closed"
+        except TimeoutError:
+            return "hangs"
+        except OSError as error:
+            return type(error).__name__
+
+
+def ping(address, count=1, interval=0.2, timeout=0.5, netns=None):
+    """(answers, list of round-trip times in ms)"""
+    out = run("ping", "-n", f"-c{count}", f"-i{interval}", f"-W{timeout}", address, check=False, netns=netns)
+    times = [float(t) for t in re.findall(r"time=([0-9.]+) ms", out)]
+    return len(times), times
+
+
+def snapshot():
+    """All that a network fault can touch, as text."""
+    links = re.sub(r"(RX|TX)[^\n]*\n[^\n]*\n", "", run("ip", "-d", "link"))
+    filters = "".join(run("tc", "filter", "show", "dev", dev, hook, check=False)
+                      for dev in sorted(os.listdir("/sys/class/net")) for hook in ("root", "ingress", "egress"))
+    return "\n".join([links, run("ip", "addr"), run("ip", "route"), run("ip", "-6", "route"), run("tc", "qdisc"), filters,
+                      run("nft", "list", "ruleset")])
+
+
+class Daemon:
+    """One faultd with directories of its own; told by sd_notify when it is ready."""
+
+    def __init__(self, directory=None, config=""):
+        self.directory = directory or tempfile.mkdtemp(prefix="faultd-test-")
+        self.state = os.path.join(self.directory, "state")
+        self.runtime = os.path.join(self.directory, "run")
+        self.socket = os.path.join(self.runtime, "faultd.sock")
+        self.config = os.path.join(self.directory, "faultd.toml")
+        self.log = os.path.join(self.directory, "log")
+        with open(self.config, "w", encoding="utf8") as file:
+            file.write(config)
+        self.process = None
+
+    def start(self, wait=True):
+        notify = os.path.join(self.directory, "notify")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(notify)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, open(self.log, "a", encoding="utf8") as log:
+            ready.bind(notify)
+            ready.settimeout(DEADLINE)
+            self.process = subprocess.Popen(
+                [f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime],
+                stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify))
+            while wait:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"faultd exited with {self.process.returncode}:\n{self.read_log()}")
+                if b"READY=1" in ready.recv(4096):
+                    break
+        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
+        self.faults = fault_grpc.FaultServiceStub(self.channel)
+        self.agents = agent_grpc.AgentServiceStub(self.channel)
+        return self
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def stop(self):
+        """SIGTERM; returns the exit status once the guardian is gone as well."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        return self.wait()
+
+    def kill(self):
+        self.process.kill()
+        return self.wait()
+
+    def wait(self):
+        status = self.process.wait(DEADLINE)
+        self.channel.close()
+        self.process = None
+        self.wait_unlocked()
+        return status
+
+    def wait_unlocked(self):
+        """Nobody holds the lock and nobody waits for it: daemon and guardian are done."""
+        wait_for(lambda: not self.guardians(), "the guardian is gone")
+
+    def guardians(self):
+        pids = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if words[0].endswith(b"faultd-guardian") and self.state.encode() in words:
+                    pids.append(int(pid))
+        return pids
+
+    def records(self):
+        return sorted(name for name in os.listdir(os.path.join(self.state, "journal")) if name.endswith(".record"))
+
+    def read_log(self):
+        with open(self.log, encoding="utf8") as file:
+            return file.read()
+
+    # Requests in a line.
+
+    def inject(self, kind, lease=60, id="", to=(), **fields):
+        request = pb.InjectFaultRequest(id=id, spec=spec(kind, to, **fields))
+        request.duration.FromNanoseconds(int(lease * 1e9))
+        return self.faults.InjectFault(request, timeout=DEADLINE).fault
+
+    def get(self, id):
+        return self.faults.GetFault(pb.GetFaultRequest(id=id), timeout=DEADLINE).fault
+
+    def effect(self, id):
+        effect = self.get(id).effect
+        return getattr(effect, effect.WhichOneof("kind"))
+
+    def revert(self, id):
+        return self.faults.RevertFault(pb.RevertFaultRequest(id=id), timeout=DEADLINE).fault
+
+    def list(self, ended=False):
+        return self.faults.ListFaults(pb.ListFaultsRequest(include_ended=ended), timeout=DEADLINE).faults
+
+    def agent(self):
+        return self.agents.GetAgent(agent_pb.GetAgentRequest(), timeout=DEADLINE).agent
+
+    def wait_for_end(self, id):
+        """The fault once it is over, as the stream of changes tells it."""
+        for event in self.faults.WatchFaults(pb.WatchFaultsRequest(id=id), timeout=DEADLINE):
+            last = event.fault if event.WhichOneof("event") == "fault" else last
+        return last
+
+
+def endpoint(text):
+    """"10.9.0.2", "10.9.0.2:80", "10.9.0.2:80/tcp", "[fd00::2]:80", as a dictionary for Endpoint."""
+    match = re.fullmatch(r"(?:\[(.+)\]|([^/:]*(?:/\d+)?|[0-9a-f:]*:[0-9a-f:]*(?:/\d+)?))(?::(\d+)(?:-(\d+))?)?(?:/(tcp|udp|icmp))?", text)
+    result = {"host": match[1] or match[2]}
+    if match[3]:
+        result["ports"] = {"first": int(match[3]), "last": int(match[4] or 0)}
+    if match[5]:
+        result["protocol"] = f"PROTOCOL_{match[5].upper()}"
+    return result
+
+
+def spec(kind, to=(), **fields):
+    """A FaultSpec; fields of the target and of the kind itself may be mixed."""
+    result = fault_pb2.FaultSpec()
+    arm = getattr(result, kind)
+    arm.SetInParent()
+    if kind == "noop":
+        return result
+    for text in [to] if isinstance(to, str) else to:
+        arm.target.to.add(**endpoint(text))
+    for name, value in fields.items():
+        if name == "except_":
+            for text in value:
+                getattr(arm.target, "except").add(**endpoint(text))
+        elif name in ("delay", "jitter"):
+            getattr(arm, name).FromNanoseconds(int(value * 1e9))
+        elif name == "interfaces":
+            arm.target.interfaces.extend(value)
+        elif name == "gilbert_elliott":
+            for key, number in value.items():
+                setattr(arm.gilbert_elliott, key, number)
+        elif name in arm.target.DESCRIPTOR.fields_by_name:
+            setattr(arm.target, name, arm.target.DESCRIPTOR.fields_by_name[name].enum_type.values_by_name[value].number
+                    if isinstance(value, str) else value)
+        else:
+            setattr(arm, name, value)
+    return result
+
+
+def details(error, message_type):
+    """The google.rpc detail of this type in an error's trailer."""
+    for key, value in error.trailing_metadata():
+        if key == "grpc-status-details-bin":
+            for each in status_pb2.Status.FromString(value).details:
+                message = message_type()
+                if each.Unpack(message):
+                    return message
+    return None

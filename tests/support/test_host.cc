@@ -1,0 +1,58 @@
+#include "support/test_host.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+
+#include "engine/recovery.h"
+
+namespace faultd {
+
+std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot) {
+  out << snapshot.kernel;
+  for (const auto& [name, content] : snapshot.files) {
+    out << "  file " << name << " (" << content.size() << " bytes)\n";
+  }
+  return out;
+}
+
+TestHost::Process::Process(TestHost& on)
+    : network(on.kernel, on.clock),
+      host{on.kernel, network},
+      journal(on.directory),
+      engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, on.limits_) {}
+
+TestHost::TestHost(SteeringKind kind, Limits limits) : kernel(script, kind), limits_(limits) {
+  // Thousands of lives are lived.
+  if (std::getenv("FAULTD_TEST_LOG") == nullptr) spdlog::set_level(spdlog::level::off);
+  kernel.AddInterface("eth0");
+  kernel.AddInterface("eth1", /*default_route=*/false);
+  process_ = std::make_unique<Process>(*this);
+}
+
+TestHost::~TestHost() = default;
+
+void TestHost::Restart() {
+  process_.reset();
+  loop.Clear();
+  script.Reset();
+  kernel.Crash();
+  process_ = std::make_unique<Process>(*this);
+}
+
+void TestHost::RestartAfterPowerLoss() {
+  process_.reset();
+  directory.LosePower();
+  kernel.Reboot();
+  boot_id += "'";
+  Restart();
+}
+
+StatusOr<std::vector<std::string>> TestHost::RunRecovery() {
+  std::vector<std::string> lines;
+  RETURN_IF_ERROR(
+      Recover(journal(), host(), boot_id, [&](const std::string& line) { lines.push_back(line); }));
+  return lines;
+}
+
+}  // namespace faultd

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/journal.h"
+#include "faults/net/plane.h"
+#include "support/fake_clock.h"
+#include "support/fake_directory.h"
+#include "support/fake_kernel.h"
+#include "support/fake_resolver.h"
+#include "support/fake_script.h"
+#include "support/manual_loop.h"
+
+namespace faultd {
+
+// What must be as before when every fault is over.
+struct HostSnapshot {
+  KernelState kernel;
+  FakeDirectory::Files files;
+  friend bool operator==(const HostSnapshot&, const HostSnapshot&) = default;
+};
+std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot);
+
+// A host of fakes with a daemon on it, which can die and be started again over the same kernel and
+// the same files. It has the interface eth0 with the default route, and eth1.
+class TestHost {
+ public:
+  explicit TestHost(SteeringKind kind = SteeringKind::kNftables, Limits limits = {});
+  ~TestHost();
+
+  // What dies with the daemon.
+  struct Process {
+    explicit Process(TestHost& on);
+    NetworkPlane network;
+    Host host;
+    Journal journal;
+    Engine engine;
+  };
+  Process& process() { return *process_; }
+  Engine& engine() { return process_->engine; }
+  NetworkPlane& network() { return process_->network; }
+  Journal& journal() { return process_->journal; }
+  Host& host() { return process_->host; }
+
+  // SIGKILL, and a new process; nothing is recovered yet.
+  void Restart();
+  // The same with a reboot between: the kernel forgets, what was not synced is lost.
+  void RestartAfterPowerLoss();
+  // Reverts from the journal as a starting daemon does; answers with what it logged.
+  StatusOr<std::vector<std::string>> RunRecovery();
+
+  HostSnapshot Snapshot() const { return {kernel.state(), directory.files()}; }
+
+  FakeScript script;
+  FakeKernel kernel;
+  FakeDirectory directory{script};
+  FakeClock clock;
+  ManualLoop loop{clock};
+  FakeResolver resolver{loop};
+  std::string boot_id = "boot-1";
+
+ private:
+  const Limits limits_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace faultd

@@ -1,0 +1,202 @@
+#include "ctl/options.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "absl/strings/str_split.h"
+#include "google/protobuf/text_format.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace faultd::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The words of the line behind "faultctl".
+StatusOr<Options> Parse(const std::string& line) {
+  std::vector<std::string> words = absl::StrSplit("faultctl " + line, ' ', absl::SkipEmpty());
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return ParseOptions(static_cast<int>(argv.size()), argv.data());
+}
+
+std::string ErrorOf(const std::string& line) {
+  const auto options = Parse(line);
+  return options.ok() ? "no error" : std::string(options.status().message());
+}
+
+void ExpectInject(const std::string& line, const std::string& request) {
+  const auto options = Parse(line);
+  ASSERT_TRUE(options.ok()) << options.status();
+  v1::InjectFaultRequest expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(request, &expected));
+  google::protobuf::util::MessageDifferencer differencer;
+  std::string differences;
+  differencer.ReportDifferencesToString(&differences);
+  EXPECT_TRUE(differencer.Compare(expected, options->inject)) << line << "\n" << differences;
+}
+
+TEST(Options, MakeTheRequestOfALatency) {
+  ExpectInject("latency --delay 100ms --to 10.0.0.0/8:5432/tcp --for 5m", R"(
+      spec { latency { delay { nanos: 100000000 } target {
+        to { host: "10.0.0.0/8" ports { first: 5432 } protocol: PROTOCOL_TCP } } } }
+      duration { seconds: 300 })");
+  ExpectInject(
+      "latency --delay 100ms --jitter 10ms --correlation 25% --distribution pareto --to a --to "
+      "[::1]"
+      " --except b:22 --interface ens5,ens6 --interface ens7 --direction both --protocol udp"
+      " --local-port 80-90 --flows-percent 50 --for PT5M --id my-1 --label k=v --label e="
+      " --not-renewable",
+      R"(
+      id: "my-1"
+      spec { latency {
+        delay { nanos: 100000000 } jitter { nanos: 10000000 } correlation_percent: 25
+        distribution: DELAY_DISTRIBUTION_PARETO
+        target {
+          to { host: "a" protocol: PROTOCOL_UDP local_ports { first: 80 last: 90 } }
+          to { host: "::1" protocol: PROTOCOL_UDP local_ports { first: 80 last: 90 } }
+          except { host: "b" ports { first: 22 } }
+          interfaces: "ens5" interfaces: "ens6" interfaces: "ens7"
+          direction: DIRECTION_BOTH flows_percent: 50
+        } } }
+      duration { seconds: 300 }
+      labels { key: "k" value: "v" } labels { key: "e" value: "" }
+      not_renewable: true)");
+}
+
+TEST(Options, MakeTheRequestsOfOtherKinds) {
+  ExpectInject("loss --percent 7 --to api.example.com --direction ingress --for PT5M", R"(
+      spec { loss { percent: 7 target { to { host: "api.example.com" }
+                                        direction: DIRECTION_INGRESS } } }
+      duration { seconds: 300 })");
+  ExpectInject("loss --gilbert-elliott 1,25%,90,0.5 --all-traffic --for 1s", R"(
+      spec { loss { target { all_traffic: true } gilbert_elliott {
+        good_to_bad_percent: 1 bad_to_good_percent: 25
+        loss_in_bad_percent: 90 loss_in_good_percent: 0.5 } } }
+      duration { seconds: 1 })");
+  ExpectInject("blackhole --to db.example.com:5432 --to [2001:db8::5]:443 --for 90s", R"(
+      spec { blackhole { target { to { host: "db.example.com" ports { first: 5432 } }
+                                  to { host: "2001:db8::5" ports { first: 443 } } } } }
+      duration { seconds: 90 })");
+  ExpectInject("blackhole --local-port 8080 --protocol tcp --for 90s", R"(
+      spec { blackhole { target { to { local_ports { first: 8080 } protocol: PROTOCOL_TCP } } } }
+      duration { seconds: 90 })");
+  ExpectInject("noop --note hello --for 1h30m",
+               R"(spec { noop { note: "hello" } } duration { seconds: 5400 })");
+}
+
+TEST(Options, AnEndpointsOwnProtocolWins) {
+  ExpectInject("blackhole --to a/tcp --to b --protocol udp --for 1s", R"(
+      spec { blackhole { target { to { host: "a" protocol: PROTOCOL_TCP }
+                                  to { host: "b" protocol: PROTOCOL_UDP } } } }
+      duration { seconds: 1 })");
+}
+
+TEST(Options, ChooseTheCommand) {
+  EXPECT_EQ(Parse("noop --for 1s")->command, Command::kInject);
+  EXPECT_EQ(Parse("noop --for 1s --hold")->command, Command::kHold);
+  EXPECT_EQ(Parse("noop --for 1s --hold --grace 5s")->grace, 5s);
+  EXPECT_EQ(Parse("noop --dry-run")->command, Command::kPlan);
+  EXPECT_EQ(Parse("list --all")->all, true);
+  EXPECT_EQ(Parse("get a b")->ids, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(Parse("watch")->command, Command::kWatch);
+  EXPECT_EQ(Parse("watch my-1 --interval 5s")->interval, 5s);
+  EXPECT_EQ(Parse("renew my-1 --for 2m")->duration, 2min);
+  EXPECT_EQ(Parse("revert a b")->ids.size(), 2u);
+  EXPECT_EQ(Parse("revert list")->ids.front(), "list");
+  EXPECT_TRUE(Parse("revert --all")->all);
+  EXPECT_TRUE(Parse("doctor --strict")->strict);
+  EXPECT_EQ(Parse("version")->command, Command::kVersion);
+  EXPECT_EQ(Parse("--version")->help, "faultctl " FAULTD_VERSION "\n");
+  EXPECT_NE(Parse("latency --help")->help.find("--jitter DURATION"), std::string::npos);
+}
+
+TEST(Options, TakeGlobalsBeforeAndBehindTheCommand) {
+  for (const char* line : {"--json --timeout 5s --address unix:/tmp/x list",
+                           "list --json --timeout 5s --address /tmp/x"}) {
+    const auto options = Parse(line);
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->command, Command::kList);
+    EXPECT_TRUE(options->json);
+    EXPECT_EQ(options->timeout, 5s);
+    EXPECT_EQ(options->address, "unix:/tmp/x");
+  }
+  EXPECT_EQ(Parse("list")->address, "unix:/run/faultd/faultd.sock");
+}
+
+TEST(Options, TakeTheAddressFromTheEnvironment) {
+  setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
+  EXPECT_EQ(Parse("list")->address, "unix:/tmp/from-env");
+  EXPECT_EQ(Parse("list --address unix:/tmp/y")->address, "unix:/tmp/y");
+  unsetenv("FAULTD_ADDRESS");
+}
+
+TEST(Options, SayWhatIsWrong) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "say what to do: give a command; see faultctl --help"},
+      {"lst", "there is no command \"lst\"; see faultctl --help"},
+      {"list --foo", "--foo: there is no such option here; see faultctl list --help"},
+      {"list extra", "\"extra\" is one argument too many; see faultctl list --help"},
+      {"loss --percent", "--percent: needs a value behind it; see faultctl loss --help"},
+      {"loss --percent 1 --percent 2",
+       "--percent: is given more than once; see faultctl loss --help"},
+      {"get", "ID is required; see faultctl get --help"},
+      {"renew a", "--for is required; see faultctl renew --help"},
+      {"revert", "revert: say which faults: ids, or --all"},
+      {"revert a --all", "revert: give ids or --all, not both"},
+      {"list --timeout 5",
+       "--timeout: \"5\" is not a duration: write 90s, 1h30m, 250ms or ISO 8601 such as PT5M"},
+      {"list --address tcp:h:1",
+       "--address: \"tcp:h:1\" is not the address of a unix socket; write "
+       "unix:/run/faultd/faultd.sock (it may also come from FAULTD_ADDRESS)"},
+      {"noop", "--for: is missing: every fault has an end; write e.g. --for 5m"},
+      {"noop --hold --dry-run", "--hold: there is nothing to hold in a --dry-run"},
+      {"noop --for 1s --grace 1s", "--grace: only goes with --hold; leave it out"},
+      {"noop --for 1s --label x", "--label: \"x\" is not a label; write KEY=VALUE, e.g. run=42"},
+      {"latency --to a --for 1s", "--delay: is missing: write e.g. --delay 100ms"},
+      {"latency --delay 1s --for 1s",
+       "--to: is missing: say which packets, e.g. --to 10.0.0.0/8:5432/tcp (repeat for several), "
+       "or --all-traffic"},
+      {"latency --delay 1s --to a:b --for 1s",
+       "--to: \"a:b\": \"b\" is not a port; write 1 to 65535"},
+      {"latency --delay 1s --to a --except b/x --for 1s",
+       "--except: \"b/x\": \"x\" is not a protocol; write tcp, udp, icmp or any"},
+      {"latency --delay 1s --to any --for 1s",
+       "--to: \"any\" is every packet; if that is meant, say --all-traffic"},
+      {"latency --delay 1s --all-traffic --to a --for 1s",
+       "--all-traffic: means every packet, so --to cannot go with it; leave one of them out"},
+      {"latency --delay 1s --to a --direction out --for 1s",
+       "--direction: \"out\" is not a direction; write egress, ingress or both (of this host)"},
+      {"latency --delay 1s --to a --distribution gauss --for 1s",
+       "--distribution: \"gauss\" is not a distribution; write uniform, normal, pareto or "
+       "paretonormal"},
+      {"latency --delay 1s --to a --flows-percent 12.5 --for 1s",
+       "--flows-percent: \"12.5\" is not a whole percentage; write 1 to 100"},
+      {"latency --delay 1s --to a --protocol sctp --for 1s",
+       "--protocol: \"sctp\" is not a protocol; write tcp, udp, icmp or any"},
+      {"latency --delay 1s --to a --local-port x --for 1s",
+       "--local-port: \"x\" is not a port; write 1 to 65535"},
+      {"loss --to a --for 1s",
+       "--percent: is missing: write e.g. --percent 7, or --gilbert-elliott 1,25 for bursts"},
+      {"loss --percent 1 --gilbert-elliott 1,2 --to a --for 1s",
+       "--percent: cannot go with --gilbert-elliott; give one"},
+      {"loss --percent -5 --to a --for 1s",
+       "--percent: \"-5\" is not a percentage: write a number from 0 to 100"},
+      {"loss --gilbert-elliott 1 --to a --for 1s",
+       "--gilbert-elliott: \"1\" has 1 numbers; write P,R[,LOSS_IN_BAD[,LOSS_IN_GOOD]] in per "
+       "cent, e.g. 1,25"},
+  };
+  for (const auto& [line, expected] : cases) EXPECT_EQ(ErrorOf(line), expected) << line;
+}
+
+TEST(Options, TakeTenThousandEndpoints) {
+  std::string line = "blackhole --for 1s";
+  for (int i = 0; i < 10'000; ++i) StrAppend(&line, " --to 10.", i / 256, ".", i % 256, ".0/24");
+  const auto options = Parse(line);
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->inject.spec().blackhole().target().to_size(), 10'000);
+}
+
+}  // namespace
+}  // namespace faultd::ctl
