@@ -25,7 +25,8 @@ class HoldView {
  public:
   explicit HoldView(Output& output) : output_(output) {}
 
-  void Update(const v1::Fault& fault) {
+  // False when nobody reads it any more.
+  bool Update(const v1::Fault& fault) {
     std::lock_guard lock(mutex_);
     fault_ = fault;
     updated_ = steady_clock::now();
@@ -39,6 +40,7 @@ class HoldView {
       output_.Text(PlainLine());
     }
     Redraw();
+    return !output_.broken();
   }
 
   void Tick() {
@@ -158,9 +160,8 @@ ExitCode Hold(const Options& options, Client& client, Output& output, int stop_f
     v1::HoldFaultResponse response;
     while (stream->Read(&response)) {
       last = response.fault();
-      view.Update(last);
       // As a broken pipe ends other commands, it ends this one, and so the fault.
-      if (output.broken() && stops == 0) stop();
+      if (!view.Update(last) && stops == 0) stop();
     }
   }
   return Conclude(last, stream->Finish(), stops, client, output);

@@ -235,12 +235,20 @@ StatusOr<v1::Fault> Engine::Get(const std::string& id) {
 }
 
 std::vector<v1::Fault> Engine::List(bool include_ended) {
+  uint64_t after = 0;
+  return ListPage(include_ended, entries_.size(), after);
+}
+
+std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64_t& after) {
   std::vector<const Entry*> chosen;
   for (const auto& [id, entry] : entries_) {
-    if (include_ended || !IsOver(entry->fault.state())) chosen.push_back(entry.get());
+    const bool wanted = include_ended || !IsOver(entry->fault.state());
+    if (wanted && entry->number > after) chosen.push_back(entry.get());
   }
   std::sort(chosen.begin(), chosen.end(),
             [](const Entry* a, const Entry* b) { return a->number < b->number; });
+  after = chosen.size() > limit ? chosen[limit - 1]->number : 0;
+  chosen.resize(std::min(chosen.size(), limit));
   std::vector<v1::Fault> faults;
   faults.reserve(chosen.size());
   for (const Entry* entry : chosen) faults.push_back(Snapshot(*entry));

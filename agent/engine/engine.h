@@ -44,6 +44,9 @@ class Engine {
   StatusOr<v1::Fault> Get(const std::string& id);
   // In the order of creation. The effect is that of the last look (every kCheckInterval).
   std::vector<v1::Fault> List(bool include_ended);
+  // The same in pages: up to `limit` faults created after the one with number `after` (0: from the
+  // first), which then becomes the number of the last one returned, or 0 when there are no more.
+  std::vector<v1::Fault> ListPage(bool include_ended, size_t limit, uint64_t& after);
 
   StatusOr<v1::Fault> Renew(const v1::RenewLeaseRequest& request);
 

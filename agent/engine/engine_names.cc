@@ -42,11 +42,12 @@ void Engine::ResolveAll(const std::vector<std::string>& names,
 }
 
 void Engine::NoteAddresses(Entry& entry, const ResolvedNames& resolved) {
+  const BootTime now = clock_.Now();
   for (const auto& [name, addresses] : resolved) {
     SeenAddresses& seen = entry.names[name];
-    for (const IpAddress& address : addresses) seen[address.ToString()] = clock_.Now();
-    std::erase_if(
-        seen, [&](const auto& each) { return each.second + limits_.resolve_grace < clock_.Now(); });
+    for (const IpAddress& address : addresses) seen[address.ToString()] = now;
+    std::erase_if(seen,
+                  [&](const auto& each) { return each.second + limits_.resolve_grace < now; });
   }
 }
 

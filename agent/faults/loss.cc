@@ -75,9 +75,11 @@ Capability Report(Host& host) {
   Capability capability = NetworkCapability(host, /*needs_netem=*/false);
   const Status& netem = host.kernel.features().netem;
   if (capability.state == CapabilityState::kAvailable && !netem.ok()) {
-    return {CapabilityState::kLimited,
-            "uniform loss only, chosen by nftables; no correlation and no gilbert_elliott",
-            std::string(netem.message())};
+    return {
+        CapabilityState::kLimited,
+        StrCat("uniform loss only, chosen by nftables, without correlation and gilbert_elliott: ",
+               ToStd(netem.message())),
+        "for the rest do what the reason says; no restart is needed"};
   }
   return capability;
 }

@@ -13,8 +13,9 @@
 namespace faultd {
 namespace {
 
-// One page of a list; the token is the position of its first element.
-Status FillPage(std::vector<v1::Fault> faults, const v1::ListFaultsRequest& request,
+// One page of a list; the token is the number of its last fault, so that faults that come and go
+// between two pages neither repeat nor hide others.
+Status FillPage(Engine& engine, const v1::ListFaultsRequest& request,
                 v1::ListFaultsResponse& response) {
   constexpr int kDefaultPage = 100;
   constexpr int kLargestPage = 1000;
@@ -22,17 +23,18 @@ Status FillPage(std::vector<v1::Fault> faults, const v1::ListFaultsRequest& requ
     return FieldError("page_size", StrCat(request.page_size(), " is out of range; write 1 to ",
                                           kLargestPage, ", or 0 for ", kDefaultPage));
   }
-  size_t first = 0;
-  if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &first)) {
+  uint64_t after = 0;
+  if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &after)) {
     return FieldError("page_token",
                       StrCat("\"", request.page_token(),
                              "\" is not a token; pass next_page_token of the answer before"));
   }
-  const auto size =
+  const auto limit =
       static_cast<size_t>(request.page_size() == 0 ? kDefaultPage : request.page_size());
-  const size_t last = std::min(faults.size(), first + size);
-  for (size_t i = first; i < last; ++i) *response.add_faults() = std::move(faults[i]);
-  if (last < faults.size()) response.set_next_page_token(StrCat(last));
+  for (v1::Fault& fault : engine.ListPage(request.include_ended(), limit, after)) {
+    *response.add_faults() = std::move(fault);
+  }
+  if (after != 0) response.set_next_page_token(StrCat(after));
   return absl::OkStatus();
 }
 
@@ -83,7 +85,7 @@ grpc::ServerUnaryReactor* FaultService::ListFaults(grpc::CallbackServerContext* 
                                                    const v1::ListFaultsRequest* request,
                                                    v1::ListFaultsResponse* response) {
   return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
-    call->Answer(FillPage(engine_.List(request->include_ended()), *request, *response));
+    call->Answer(FillPage(engine_, *request, *response));
   });
 }
 

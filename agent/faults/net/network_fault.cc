@@ -45,9 +45,14 @@ enum class Protection { kNone, kPart, kAll };
 Protection ProtectionOf(const TrafficSet& traffic, const std::vector<PacketMatch>& protect) {
   TrafficSet rest = traffic;
   rest.except.insert(rest.except.end(), protect.begin(), protect.end());
-  rest = Simplify(std::move(rest));
-  if (rest.empty()) return Protection::kAll;
-  return rest == traffic ? Protection::kNone : Protection::kPart;
+  if (Simplify(std::move(rest)).empty()) return Protection::kAll;
+  for (const PacketMatch& match : traffic.match) {
+    for (const PacketMatch& spared : protect) {
+      // What is spared at every address (DHCP) is not worth a word.
+      if (!spared.remote.IsAll() && Intersect(match, spared)) return Protection::kPart;
+    }
+  }
+  return Protection::kNone;
 }
 
 std::string DirectionWords(const v1::NetworkTarget& target) {
@@ -106,8 +111,10 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
     plan.changes.push_back(StrCat("add a clsact qdisc to ", hook));
   }
   undo.set_steering(std::string(host.kernel.steering().name()));
-  plan.changes.push_back(effect.blackhole ? "add an ifb link that swallows packets"
-                                          : StrCat("add an ifb link with netem: ", words));
+  const bool netem =
+      !effect.blackhole && (host.kernel.features().netem.ok() || effect.netem.loss == 0);
+  plan.changes.push_back(netem ? StrCat("add an ifb link with netem: ", words)
+                               : "add an ifb link that swallows packets");
   for (const auto& [name, addresses] : names) {
     v1::ResolvedName* resolved = undo.add_names();
     resolved->set_name(name);
@@ -143,15 +150,12 @@ Capability NetworkCapability(Host& host, bool needs_netem) {
   const NetworkFeatures& features = host.kernel.features();
   const bool flower = host.kernel.steering().name() == "flower";
   const Status& steering = flower ? features.flower : features.nftables;
-  if (!features.ifb.ok())
-    return {CapabilityState::kUnavailable, std::string(features.ifb.message()),
-            "install the kernel module"};
-  if (!steering.ok())
-    return {CapabilityState::kUnavailable, std::string(steering.message()),
-            "run Linux 5.17 or newer, or install the kernel modules named"};
-  if (!features.netem.ok() && (needs_netem || flower)) {
-    return {CapabilityState::kUnavailable, std::string(features.netem.message()),
-            "install the package, then try again; no restart is needed"};
+  // The messages name what to install, where that is known.
+  constexpr char kRemedy[] = "do what the reason says, then try again; no restart is needed";
+  for (const Status* needed : {&features.ifb, &steering, &features.netem}) {
+    if (needed == &features.netem && !needs_netem && !flower) continue;
+    if (!needed->ok())
+      return {CapabilityState::kUnavailable, std::string(needed->message()), kRemedy};
   }
   if (flower) {
     return {CapabilityState::kLimited,

@@ -286,7 +286,7 @@ TEST_F(FlowerPlaneTest, FailedFaultLeavesTheOthersInForce) {
   const KernelState with_a = kernel.state();
   script.FailAt(script.calls() + 5, Failure::kBefore);
   EXPECT_FALSE(plane.Set(Place("b", "11.0.0.0/8", Delay(20))).ok());
-  EXPECT_EQ(script.log().at(script.calls() - 3), "apply steering with 1 chain");
+  EXPECT_EQ(script.log().at(script.calls() - 4), "apply steering with 1 chain");
   EXPECT_EQ(DelayTo("10.0.0.1"), milliseconds(100));
   RemoveFully("b");
   EXPECT_EQ(kernel.state(), with_a);

@@ -1,0 +1,198 @@
+#include "bench/daemon.h"
+
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "base/file_io.h"
+#include "base/strings.h"
+#include "bench/commands.h"
+#include "bench/require.h"
+#include "engine/journal.h"
+#include "faults/proto_time.h"
+
+namespace faultd::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr timeval kPatience{.tv_sec = 30, .tv_usec = 0};
+
+UniqueFd BindNotifySocket(const std::string& path) {
+  UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX};
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience)) != 0) {
+    Require(ErrnoStatus(errno, StrCat("listen on ", path)));
+  }
+  return fd;
+}
+
+void Require(const grpc::Status& status) {
+  if (!status.ok()) throw std::runtime_error(status.error_message());
+}
+
+pid_t ParentOf(const std::string& pid) {
+  const auto stat = ReadSmallFile(StrCat("/proc/", pid, "/stat"));
+  const size_t name_end = stat.ok() ? stat->rfind(')') : std::string::npos;
+  return name_end == std::string::npos ? 0 : atoi(stat->c_str() + name_end + 4);
+}
+
+}  // namespace
+
+Daemon::Daemon(std::string programs, const std::string& parent) : programs_(std::move(programs)) {
+  directory_ = parent + "/faultd-bench-XXXXXX";
+  if (mkdtemp(directory_.data()) == nullptr) {
+    bench::Require(ErrnoStatus(errno, StrCat("make ", directory_)));
+  }
+  std::ofstream(directory_ + "/faultd.toml") << "";
+  // A socket's name must be short, unlike the path of a build directory.
+  ready_ = BindNotifySocket(fs::relative(directory_ + "/notify").string());
+  setenv("NOTIFY_SOCKET", (directory_ + "/notify").c_str(), 1);
+}
+
+Daemon::~Daemon() {
+  if (process_) {
+    Kill();
+    WaitUntilGone();
+  }
+  std::error_code ignored;
+  fs::remove_all(directory_, ignored);
+}
+
+void Daemon::Start() {
+  const pid_t pid = Spawn({programs_ + "/faultd", "--config", directory_ + "/faultd.toml",
+                           "--state-dir", directory_ + "/state", "--runtime-dir",
+                           directory_ + "/run"},
+                          directory_ + "/log");
+  process_ = bench::Require(Process::Open(pid));
+  for (;;) {
+    char text[512];
+    const ssize_t got = recv(ready_.get(), text, sizeof(text) - 1, 0);
+    if (got < 0) {
+      const auto log = ReadSmallFile(directory_ + "/log");
+      throw std::runtime_error("faultd is not ready:\n" + log.value_or(""));
+    }
+    text[got] = '\0';
+    if (strstr(text, "READY=1") != nullptr) break;
+  }
+}
+
+// Apart from Start, which is timed.
+void Daemon::FindGuardian() {
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (isdigit(name[0]) != 0 && ParentOf(name) == pid()) {
+      guardian_ = bench::Require(Process::Open(atoi(name.c_str())));
+      return;
+    }
+  }
+  throw std::runtime_error("faultd has no guardian");
+}
+
+pid_t Daemon::guardian_pid() {
+  if (!guardian_) FindGuardian();
+  return guardian_->pid();
+}
+
+void Daemon::Stop() {
+  guardian_pid();
+  Disconnect();
+  bench::Require(process_->Signal(SIGTERM));
+  WaitUntilGone();
+}
+
+void Daemon::Kill() {
+  guardian_pid();
+  bench::Require(process_->Signal(SIGKILL));
+}
+
+void Daemon::WaitUntilGone() {
+  Disconnect();
+  Wait(process_->pid());
+  bench::Require(guardian_->WaitUntilGone(static_cast<int>(kPatience.tv_sec) * 1000));
+  process_.reset();
+  guardian_.reset();
+}
+
+v1::FaultService::Stub& Daemon::faults() {
+  if (faults_ == nullptr) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    faults_ = v1::FaultService::NewStub(grpc::CreateCustomChannel(
+        "unix:" + directory_ + "/run/faultd.sock", grpc::InsecureChannelCredentials(), arguments));
+  }
+  return *faults_;
+}
+
+void Daemon::Disconnect() { faults_.reset(); }
+
+void Daemon::Inject(const v1::InjectFaultRequest& request) {
+  grpc::ClientContext context;
+  v1::InjectFaultResponse response;
+  Require(faults().InjectFault(&context, request, &response));
+}
+
+void Daemon::Revert(const std::string& id) {
+  grpc::ClientContext context;
+  v1::RevertFaultRequest request;
+  request.set_id(id);
+  v1::RevertFaultResponse response;
+  Require(faults().RevertFault(&context, request, &response));
+}
+
+void Daemon::RevertAll() {
+  grpc::ClientContext context;
+  v1::RevertAllResponse response;
+  Require(faults().RevertAll(&context, {}, &response));
+}
+
+void Daemon::WaitUntilOver(const std::string& id) {
+  grpc::ClientContext context;
+  v1::WatchFaultsRequest request;
+  request.set_id(id);
+  auto stream = faults().WatchFaults(&context, request);
+  v1::WatchFaultsResponse event;
+  while (stream->Read(&event)) {
+  }
+  Require(stream->Finish());
+}
+
+BootTime Daemon::DeadlineOf(const std::string& id) {
+  const auto directory = bench::Require(OpenDirectory(journal()));
+  const std::string content = bench::Require(directory->Read(id + ".record"));
+  return BootTime(bench::Require(DecodeRecord(content)).deadline_boottime_ns());
+}
+
+v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,
+                                        std::chrono::nanoseconds lease) {
+  v1::InjectFaultRequest request;
+  request.set_id(id);
+  *request.mutable_duration() = ToProto(lease);
+  v1::NetworkTarget& target = *request.mutable_spec()->mutable_blackhole()->mutable_target();
+  for (const std::string& cidr : to) target.add_to()->set_host(cidr);
+  target.add_interfaces(kInterface);
+  return request;
+}
+
+std::vector<std::string> Cidrs(int count, int first) {
+  std::vector<std::string> cidrs;
+  for (int i = first; i < first + count; ++i) {
+    const int at = i * 32;  // every second /28 of 10.128.0.0/9
+    cidrs.push_back(StrCat("10.", 128 + (at >> 16), ".", (at >> 8) & 255, ".", at & 255, "/28"));
+  }
+  return cidrs;
+}
+
+}  // namespace faultd::bench

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "faultd/v1/fault_service.grpc.pb.h"
+#include "kernel/process.h"
+
+namespace faultd::bench {
+
+// The network interface that faults are injected on.
+inline constexpr char kInterface[] = "up0";
+
+// The real program with directories of its own, one after the other as often as wanted.
+class Daemon {
+ public:
+  // `programs` holds faultd and faultd-guardian; `parent` is where the directories are made.
+  Daemon(std::string programs, const std::string& parent);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Returns once it has said READY=1 (sd_notify(3)).
+  void Start();
+  // SIGTERM; returns once daemon and guardian are gone.
+  void Stop();
+  // SIGKILL; does not wait.
+  void Kill();
+  // Waits until the guardian has put the host back and is gone.
+  void WaitUntilGone();
+
+  pid_t pid() const { return process_->pid(); }
+  pid_t guardian_pid();
+  std::string journal() const { return directory_ + "/state/journal"; }
+
+  // Requests; they throw when they fail. The connection is made by the first one.
+  void Inject(const v1::InjectFaultRequest& request);
+  void Revert(const std::string& id);
+  void RevertAll();
+  void WaitUntilOver(const std::string& id);
+  void Disconnect();
+
+  // The end of the fault's lease as its undo record has it.
+  BootTime DeadlineOf(const std::string& id);
+
+ private:
+  v1::FaultService::Stub& faults();
+  void FindGuardian();
+
+  const std::string programs_;
+  std::string directory_;
+  UniqueFd ready_;  // the socket behind NOTIFY_SOCKET
+  std::optional<Process> process_;
+  std::optional<Process> guardian_;
+  std::unique_ptr<v1::FaultService::Stub> faults_;
+};
+
+// A blackhole for these CIDRs that nobody is behind, on kInterface.
+v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,
+                                        std::chrono::nanoseconds lease);
+// `count` CIDRs that do not touch each other, from number `first` on.
+std::vector<std::string> Cidrs(int count, int first = 0);
+
+}  // namespace faultd::bench

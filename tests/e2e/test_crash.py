@@ -1,0 +1,215 @@
+"""The promise: whatever happens to the daemon, the host is back as it was."""
+
+import os
+import signal
+import subprocess
+import struct
+import unittest
+import zlib
+
+import lab
+from lab import REVERTED, wait_for
+from faultd.v1 import journal_pb2
+
+
+class CrashTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.network = lab.Network()
+        cls.target = cls.network.v4(3)
+        cls.before = lab.snapshot()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.network.close()
+
+    def setUp(self):
+        self.daemon = lab.Daemon().start()
+
+    def tearDown(self):
+        self.daemon.stop()
+        self.assert_clean()
+
+    def blackhole(self, lease=60):
+        fault = self.daemon.inject("blackhole", to=self.target, direction="DIRECTION_BOTH", lease=lease)
+        self.assertFalse(self.reachable())
+        return fault
+
+    def reachable(self):
+        return lab.ping(self.target, timeout=0.2)[0] == 1
+
+    def assert_clean(self):
+        self.assertTrue(self.reachable())
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(self.daemon.records(), [])
+
+    def once(self, *arguments):
+        return subprocess.run([f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.daemon.state, *arguments],
+                              capture_output=True, text=True, timeout=lab.DEADLINE)
+
+    def write_record(self, record, name=None):
+        body = record.SerializeToString()
+        path = os.path.join(self.daemon.state, "journal", name or record.id + ".record")
+        with open(path, "wb") as file:
+            file.write(b"faultd-record 1\n" + struct.pack("<II", len(body), zlib.crc32(body)) + body)
+
+    def test_sigterm_reverts_and_exits_0(self):
+        self.blackhole()
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assert_clean()
+        self.assertFalse(os.path.exists(self.daemon.socket))
+
+    def test_sigkill_of_the_daemon(self):
+        self.blackhole()
+        self.daemon.kill()
+        self.assert_clean()
+        self.assertIn("reverted", self.daemon.read_log())
+
+    def test_sigkill_of_daemon_and_guardian(self):
+        self.blackhole()
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGSTOP)  # so that it cannot win the race
+        self.daemon.process.kill()
+        os.kill(guardian, signal.SIGKILL)
+        self.daemon.wait()
+        # The kernel ended the fault with nobody's help; idle links and the record are left.
+        self.assertTrue(self.reachable())
+        self.assertIn("faultd-null", lab.run("ip", "link"))
+        self.assertEqual(len(self.daemon.records()), 1)
+        once = self.once()
+        self.assertEqual(once.returncode, 0)
+        self.assertRegex(once.stdout, r"^fault blackhole-\w+: blackhole reverted\n$")
+        self.assert_clean()
+        self.assertEqual(self.once().stdout, "nothing to revert\n")
+
+    def test_restart_reverts_what_is_left_before_it_listens(self):
+        self.blackhole()
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGSTOP)
+        self.daemon.process.kill()
+        os.kill(guardian, signal.SIGKILL)
+        self.daemon.wait()
+        self.daemon.start()
+        self.assert_clean()
+        self.assertIn("recovery: fault blackhole-", self.daemon.read_log())
+        self.assertEqual(list(self.daemon.agent().leftovers), [])
+
+    def test_stopped_daemon_is_killed_at_the_deadline(self):
+        self.blackhole(lease=0.5)
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        self.daemon.process.wait(lab.DEADLINE)  # by the guardian: deadline + 2 s
+        self.assertEqual(self.daemon.process.returncode, -signal.SIGKILL)
+        self.daemon.wait()
+        self.assert_clean()
+        self.assertIn("past its lease and still there", self.daemon.read_log())
+
+    def test_dead_guardian_is_replaced(self):
+        first = self.daemon.guardians()
+        self.assertEqual(len(first), 1)
+        os.kill(first[0], signal.SIGKILL)
+        wait_for(lambda: self.daemon.guardians() not in ([], first) and self.daemon.agent().guardian_pid not in (0, first[0]),
+                 "another guardian is on guard")
+        self.blackhole()
+        self.daemon.kill()
+        self.assert_clean()
+
+    def test_guardian_ignores_sigterm(self):
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGTERM)
+        self.blackhole()
+        self.daemon.kill()
+        self.assert_clean()
+
+    def test_unreadable_record_is_set_aside_and_reported(self):
+        self.blackhole()
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGSTOP)
+        self.daemon.process.kill()
+        os.kill(guardian, signal.SIGKILL)
+        self.daemon.wait()
+        record = os.path.join(self.daemon.state, "journal", self.daemon.records()[0])
+        with open(record, "r+b") as file:
+            file.seek(40)
+            file.write(b"\xff")
+        self.daemon.start()
+        self.assert_clean()  # the links are found by their tag, without a record
+        leftovers = self.daemon.agent().leftovers
+        self.assertEqual([(each.type, each.name) for each in leftovers], [("set-aside record", os.path.basename(record) + ".aside")])
+        os.unlink(record + ".aside")
+
+    def test_record_of_another_boot_is_dropped(self):
+        self.daemon.kill()
+        record = journal_pb2.JournalRecord(id="old", boot_id="00000000-0000-0000-0000-000000000000", deadline_boottime_ns=1)
+        record.undo.blackhole.interfaces.append("up0")
+        self.write_record(record)
+        self.daemon.start()
+        self.assertEqual(self.daemon.records(), [])
+        self.assertIn("fault old: blackhole ended with the boot it was made in", self.daemon.read_log())
+
+    def test_record_of_an_unknown_kind_is_kept_findable(self):
+        self.daemon.kill()
+        self.write_record(journal_pb2.JournalRecord(id="future", boot_id="x"))
+        self.daemon.start()
+        self.assertEqual([each.name for each in self.daemon.agent().leftovers], ["future.record.aside"])
+        os.unlink(os.path.join(self.daemon.state, "journal", "future.record.aside"))
+
+    def test_tagged_links_without_a_record_are_removed_and_others_stay(self):
+        self.daemon.kill()
+        lab.run("ip", "link", "add", "faultd7", "group", str(0xfa17d), "type", "ifb")
+        lab.run("ip", "link", "add", "faultd8", "type", "ifb")  # like ours by name, but not tagged
+        try:
+            self.daemon.start()
+            links = lab.run("ip", "link")
+            self.assertNotIn("faultd7:", links)
+            self.assertIn("faultd8:", links)
+        finally:
+            lab.run("ip", "link", "del", "faultd8")
+
+    def test_second_daemon_waits_for_the_guardian_of_the_first(self):
+        for _ in range(5):
+            self.blackhole()
+            self.daemon.process.kill()  # the guardian and the next start now race for the lock
+            self.daemon.process.wait()
+            self.daemon.channel.close()
+            self.daemon.start()
+            self.assertTrue(self.reachable())
+            self.assertEqual(self.daemon.records(), [])
+
+    def test_killed_in_the_middle_of_injections(self):
+        for round in range(10):
+            injections = []
+            for i in range(20):
+                request = lab.pb.InjectFaultRequest(spec=lab.spec("blackhole", f"10.200.{round}.{i}"))
+                request.duration.seconds = 60
+                injections.append(self.daemon.faults.InjectFault.future(request))
+            injections[round].exception()  # waits for one of them
+            self.daemon.kill()
+            self.assert_clean()
+            self.daemon.start()
+
+    def test_full_disk_refuses_injection_but_not_reverting(self):
+        self.daemon.stop()
+        os.makedirs(self.daemon.state, exist_ok=True)
+        lab.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.daemon.state)
+        try:
+            self.daemon.start()
+            fault = self.blackhole()
+            fill = os.open(os.path.join(self.daemon.state, "fill"), os.O_WRONLY | os.O_CREAT)
+            with self.assertRaises(OSError):
+                while True:
+                    os.write(fill, b"x" * 4096)
+            os.close(fill)
+            with self.assertRaises(lab.grpc.RpcError) as raised:
+                self.daemon.inject("blackhole", to=self.network.v4(4))
+            self.assertEqual(raised.exception.code(), lab.grpc.StatusCode.RESOURCE_EXHAUSTED)
+            self.assertIn("No space left on device", raised.exception.details())
+            self.assertEqual(self.daemon.revert(fault.id).state, REVERTED)
+            self.assert_clean()
+        finally:
+            self.daemon.stop()
+            lab.run("umount", self.daemon.state)
+            os.makedirs(os.path.join(self.daemon.state, "journal"), exist_ok=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,138 @@
+#include "engine/recovery.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/sample_specs.h"
+#include "support/test_host.h"
+
+namespace faultd {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr char kLatency[] =
+    R"(latency { target { to { host: "10.0.0.0/8" } } delay { nanos: 100000000 } })";
+
+void Inject(TestHost& host, const std::string& id, const std::string& spec) {
+  Status status = absl::UnknownError("no answer");
+  host.engine().Inject(RequestFor(id, spec), "test",
+                       [&](StatusOr<v1::Fault> fault) { status = fault.status(); });
+  ASSERT_EQ(status, absl::OkStatus());
+}
+
+TEST(RecoveryTest, CleanHostHasNothingToLog) {
+  TestHost host;
+  const HostSnapshot before = host.Snapshot();
+  EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
+TEST(RecoveryTest, RevertsEveryRecord) {
+  TestHost host;
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  Inject(host, "b", "noop { }");
+  host.Restart();
+  EXPECT_THAT(*host.RunRecovery(),
+              ElementsAre("fault a: latency reverted", "fault b: noop reverted"));
+  EXPECT_EQ(host.Snapshot(), before);
+  EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+}
+
+TEST(RecoveryTest, RecordOfAnotherBootIsOverWithTheKernelItWasMadeIn) {
+  TestHost host;
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  host.RestartAfterPowerLoss();
+  EXPECT_THAT(*host.RunRecovery(),
+              ElementsAre("fault a: latency ended with the boot it was made in"));
+  EXPECT_EQ(host.Snapshot(), before);
+  EXPECT_EQ(host.script.Count("apply steering"), 0u);
+}
+
+TEST(RecoveryTest, TaggedObjectsGoWithoutARecord) {
+  TestHost host(SteeringKind::kFlower);
+  host.kernel.AddHook("eth0");
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  host.directory.files().clear();
+  host.Restart();
+  EXPECT_THAT(*host.RunRecovery(),
+              ElementsAre("removing link faultd0, which no record speaks of",
+                          "removing flower filters on eth0 egress, which no record speaks of"));
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
+TEST(RecoveryTest, DamagedRecordIsSetAsideAndTheHostIsCleanAllTheSame) {
+  TestHost host;
+  const KernelState before = host.kernel.state();
+  Inject(host, "a", kLatency);
+  host.directory.files()["a.record"] = "faultd-record";
+  host.Restart();
+  EXPECT_THAT(*host.RunRecovery(),
+              ElementsAre("record a.record: does not begin like a record of this version; set aside",
+                          "removing link faultd0, which no record speaks of"));
+  EXPECT_EQ(host.kernel.state(), before);
+  EXPECT_THAT(*host.journal().ListSetAside(), ElementsAre("a.record.aside"));
+  EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+}
+
+TEST(RecoveryTest, RecordOfAnUnknownKindIsSetAside) {
+  TestHost host;
+  v1::JournalRecord record;
+  record.set_id("future");
+  record.set_boot_id(host.boot_id);
+  ASSERT_TRUE(host.journal().Write(record).ok());
+  EXPECT_THAT(*host.RunRecovery(),
+              ElementsAre("fault future: of a kind that this version does not know; record set "
+                          "aside"));
+  EXPECT_THAT(*host.journal().ListSetAside(), ElementsAre("future.record.aside"));
+}
+
+TEST(RecoveryTest, RecordThatCannotBeRevertedIsKept) {
+  TestHost host;
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  Inject(host, "b", "noop { }");
+  host.Restart();
+  host.script.FailAll("delete links");
+  const Status status = host.RunRecovery().status();
+  EXPECT_EQ(status.message(),
+            "revert fault a: delete links 3: Input/output error; remove what is tagged as ours: "
+            "delete links 3: Input/output error");
+  EXPECT_TRUE(host.directory.files().contains("a.record"));
+  EXPECT_FALSE(host.directory.files().contains("b.record")) << "it goes on after an error";
+  host.script.Reset();
+  ASSERT_TRUE(host.RunRecovery().ok());
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
+// It would have been set aside, and with it the knowledge of the hook.
+TEST(RecoveryTest, RecordThatCannotBeReadForWantOfMemoryIsKept) {
+  TestHost host(SteeringKind::kFlower);
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  host.Restart();
+  host.script.SetError(ENOMEM);
+  host.script.FailAll("read file");
+  EXPECT_EQ(host.RunRecovery().status().message(),
+            "record a.record: read file a.record: Cannot allocate memory");
+  host.script.Reset();
+  ASSERT_TRUE(host.RunRecovery().ok());
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
+TEST(RecoveryTest, UnreadableJournalStillMeansACleanKernel) {
+  TestHost host;
+  const KernelState before = host.kernel.state();
+  Inject(host, "a", kLatency);
+  host.Restart();
+  host.script.FailAll("list directory");
+  EXPECT_EQ(host.RunRecovery().status().message(), "list directory: Input/output error");
+  EXPECT_EQ(host.kernel.state(), before);
+}
+
+}  // namespace
+}  // namespace faultd
