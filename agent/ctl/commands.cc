@@ -1,8 +1,8 @@
 #include "ctl/commands.h"
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "ctl/render.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

@@ -4,10 +4,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
 #include "ctl/endpoint.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

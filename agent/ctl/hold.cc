@@ -2,11 +2,11 @@
 #include <atomic>
 #include <mutex>
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "ctl/commands.h"
 #include "ctl/render.h"
 #include "ctl/stop_watcher.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

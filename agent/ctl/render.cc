@@ -10,9 +10,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

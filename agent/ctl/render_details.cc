@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "ctl/output.h"
 #include "ctl/render.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

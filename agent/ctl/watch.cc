@@ -1,10 +1,10 @@
 #include <ctime>
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "ctl/commands.h"
 #include "ctl/render.h"
 #include "ctl/stop_watcher.h"
-#include "faults/proto_time.h"
 
 namespace faultd::ctl {
 namespace {

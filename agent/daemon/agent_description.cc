@@ -5,8 +5,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/file_io.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
-#include "faults/proto_time.h"
 
 namespace faultd {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "faults/proto_time.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace faultd {

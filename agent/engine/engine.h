@@ -114,6 +114,7 @@ class Engine {
 
   // engine_revert.cc
   void StartRevert(Entry& entry, v1::EndReason reason);
+  void TakeLastLook(Entry& entry);
   void ContinueRevert(const std::string& id);
   void Finish(Entry& entry);
   void Fail(Entry& entry, const Status& error);

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "engine/engine.h"
-#include "faults/proto_time.h"
 
 namespace faultd {
 namespace {
@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kPollInterval{2};
 constexpr std::chrono::milliseconds kFirstRetry{50};
 constexpr std::chrono::seconds kLongestRetry{10};
+constexpr std::chrono::milliseconds kLongestLook{10};
 constexpr size_t kHistory = 1000;
 constexpr std::chrono::hours kHistoryAge{1};
 
@@ -49,6 +50,13 @@ void Engine::RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::
   std::vector<std::string> ids;
   for (const v1::Fault& fault : List(false)) ids.push_back(fault.id());
   if (ids.empty()) return done({});
+  const BootTime look_until = clock_.Now() + kLongestLook;
+  for (const std::string& id : ids) {
+    if (clock_.Now() < look_until) TakeLastLook(*Find(id));
+  }
+  if (Status ended = host_.network.EndAll(); !ended.ok()) {
+    spdlog::warn("reverting all: {}; trying one by one", std::string(ended.message()));
+  }
   auto gathering = std::make_shared<Gathering>(Gathering{ids.size(), {}, std::move(done)});
   for (const std::string& id : ids) {
     Revert(id, reason, [gathering](StatusOr<v1::Fault> fault) {
@@ -67,13 +75,7 @@ void Engine::Shutdown(std::function<void()> done) {
 void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
   v1::Fault& fault = entry.fault;
   if (fault.state() == v1::FAULT_STATE_REVERTING || IsOver(fault.state())) return;
-  if (fault.state() == v1::FAULT_STATE_ACTIVE) {
-    // Its last figures; after the revert there is nothing to read them from.
-    if (auto effect = entry.kind->observe(fault.id(), host_); effect.ok()) {
-      *effect->mutable_measure_time() = ToTimestamp(clock_.WallNow());
-      *fault.mutable_effect() = *std::move(effect);
-    }
-  }
+  TakeLastLook(entry);
   fault.set_state(v1::FAULT_STATE_REVERTING);
   fault.set_end_reason(reason);
   for (Loop::TimerId* timer :
@@ -85,6 +87,16 @@ void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
   if (Entry* still = Find(id);
       still != nullptr && still->fault.state() == v1::FAULT_STATE_REVERTING) {
     Notify(*still);
+  }
+}
+
+// Its last figures: after the revert there is nothing to read them from.
+void Engine::TakeLastLook(Entry& entry) {
+  v1::Fault& fault = entry.fault;
+  if (fault.state() != v1::FAULT_STATE_ACTIVE) return;
+  if (auto effect = entry.kind->observe(fault.id(), host_); effect.ok()) {
+    *effect->mutable_measure_time() = ToTimestamp(clock_.WallNow());
+    *fault.mutable_effect() = *std::move(effect);
   }
 }
 

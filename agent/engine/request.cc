@@ -5,9 +5,9 @@
 #include <array>
 
 #include "absl/strings/ascii.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "faults/proto_time.h"
 
 namespace faultd {
 namespace {

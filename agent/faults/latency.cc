@@ -1,8 +1,8 @@
 // Latency: packets are held back by netem.
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
 #include "faults/net/network_fault.h"
-#include "faults/proto_time.h"
 
 namespace faultd {
 namespace {

@@ -145,9 +145,9 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
 }
 
 Status WatchDaemon(const StatePaths& paths, pid_t pid) {
-  // It must outlive everything that ends the daemon, a terminal's Ctrl-C and systemd's SIGTERM
-  // included.
-  for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT}) signal(ignored, SIG_IGN);
+  // It must outlive everything that ends the daemon, a terminal's Ctrl-C, systemd's SIGTERM and its
+  // watchdog's SIGABRT included.
+  for (int ignored : {SIGTERM, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGQUIT}) signal(ignored, SIG_IGN);
   setsid();
   ASSIGN_OR_RETURN(const Process daemon, Process::Open(pid));
   if (getppid() != pid)

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "faults/proto_time.h"
 
 namespace faultd {
 

@@ -15,11 +15,11 @@
 #include <utility>
 
 #include "base/file_io.h"
+#include "base/proto_time.h"
 #include "base/strings.h"
 #include "bench/commands.h"
 #include "bench/require.h"
 #include "engine/journal.h"
-#include "faults/proto_time.h"
 
 namespace faultd::bench {
 namespace {
@@ -27,6 +27,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr timeval kPatience{.tv_sec = 30, .tv_usec = 0};
+
+std::string MakeDirectory(const fs::path& parent) {
+  std::string path = parent / "faultd-bench-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) Require(ErrnoStatus(errno, StrCat("make ", path)));
+  return path;
+}
 
 UniqueFd BindNotifySocket(const std::string& path) {
   UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -51,15 +57,15 @@ pid_t ParentOf(const std::string& pid) {
 
 }  // namespace
 
-Daemon::Daemon(std::string programs, const std::string& parent) : programs_(std::move(programs)) {
-  directory_ = parent + "/faultd-bench-XXXXXX";
-  if (mkdtemp(directory_.data()) == nullptr) {
-    bench::Require(ErrnoStatus(errno, StrCat("make ", directory_)));
-  }
-  std::ofstream(directory_ + "/faultd.toml") << "";
-  // A socket's name must be short, unlike the path of a build directory.
-  ready_ = BindNotifySocket(fs::relative(directory_ + "/notify").string());
-  setenv("NOTIFY_SOCKET", (directory_ + "/notify").c_str(), 1);
+Daemon::Daemon(std::string programs, const std::string& parent)
+    : programs_(std::move(programs)),
+      state_(MakeDirectory(parent)),
+      // Paths of sockets must be short, and those of build directories are not.
+      runtime_(MakeDirectory(fs::temp_directory_path())) {
+  std::ofstream(runtime_ + "/faultd.toml") << "";
+  const std::string notify = runtime_ + "/notify";
+  ready_ = BindNotifySocket(notify);
+  setenv("NOTIFY_SOCKET", notify.c_str(), 1);
 }
 
 Daemon::~Daemon() {
@@ -68,20 +74,22 @@ Daemon::~Daemon() {
     WaitUntilGone();
   }
   std::error_code ignored;
-  fs::remove_all(directory_, ignored);
+  for (const std::string& directory : {state_, runtime_}) fs::remove_all(directory, ignored);
 }
 
 void Daemon::Start() {
-  const pid_t pid = Spawn({programs_ + "/faultd", "--config", directory_ + "/faultd.toml",
-                           "--state-dir", directory_ + "/state", "--runtime-dir",
-                           directory_ + "/run"},
-                          directory_ + "/log");
-  process_ = bench::Require(Process::Open(pid));
+  char text[512];
+  while (recv(ready_.get(), text, sizeof(text), MSG_DONTWAIT) > 0) {
+    // What an earlier one said.
+  }
+  const pid_t pid = Spawn({programs_ + "/faultd", "--config", runtime_ + "/faultd.toml",
+                           "--state-dir", state_, "--runtime-dir", runtime_},
+                          runtime_ + "/log");
+  process_ = Require(Process::Open(pid));
   for (;;) {
-    char text[512];
     const ssize_t got = recv(ready_.get(), text, sizeof(text) - 1, 0);
     if (got < 0) {
-      const auto log = ReadSmallFile(directory_ + "/log");
+      const auto log = ReadSmallFile(runtime_ + "/log");
       throw std::runtime_error("faultd is not ready:\n" + log.value_or(""));
     }
     text[got] = '\0';
@@ -94,7 +102,7 @@ void Daemon::FindGuardian() {
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (isdigit(name[0]) != 0 && ParentOf(name) == pid()) {
-      guardian_ = bench::Require(Process::Open(atoi(name.c_str())));
+      guardian_ = Require(Process::Open(atoi(name.c_str())));
       return;
     }
   }
@@ -109,19 +117,19 @@ pid_t Daemon::guardian_pid() {
 void Daemon::Stop() {
   guardian_pid();
   Disconnect();
-  bench::Require(process_->Signal(SIGTERM));
+  Require(process_->Signal(SIGTERM));
   WaitUntilGone();
 }
 
 void Daemon::Kill() {
   guardian_pid();
-  bench::Require(process_->Signal(SIGKILL));
+  Require(process_->Signal(SIGKILL));
 }
 
 void Daemon::WaitUntilGone() {
   Disconnect();
   Wait(process_->pid());
-  bench::Require(guardian_->WaitUntilGone(static_cast<int>(kPatience.tv_sec) * 1000));
+  Require(guardian_->WaitUntilGone(static_cast<int>(kPatience.tv_sec) * 1000));
   process_.reset();
   guardian_.reset();
 }
@@ -131,7 +139,7 @@ v1::FaultService::Stub& Daemon::faults() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     faults_ = v1::FaultService::NewStub(grpc::CreateCustomChannel(
-        "unix:" + directory_ + "/run/faultd.sock", grpc::InsecureChannelCredentials(), arguments));
+        "unix:" + runtime_ + "/faultd.sock", grpc::InsecureChannelCredentials(), arguments));
   }
   return *faults_;
 }
@@ -170,9 +178,9 @@ void Daemon::WaitUntilOver(const std::string& id) {
 }
 
 BootTime Daemon::DeadlineOf(const std::string& id) {
-  const auto directory = bench::Require(OpenDirectory(journal()));
-  const std::string content = bench::Require(directory->Read(id + ".record"));
-  return BootTime(bench::Require(DecodeRecord(content)).deadline_boottime_ns());
+  const auto directory = Require(OpenDirectory(state_ + "/journal"));
+  const std::string content = Require(directory->Read(id + ".record"));
+  return BootTime(Require(DecodeRecord(content)).deadline_boottime_ns());
 }
 
 v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,

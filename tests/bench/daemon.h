@@ -20,7 +20,8 @@ inline constexpr char kInterface[] = "up0";
 // The real program with directories of its own, one after the other as often as wanted.
 class Daemon {
  public:
-  // `programs` holds faultd and faultd-guardian; `parent` is where the directories are made.
+  // `programs` holds faultd and faultd-guardian; the state is kept in a directory below
+  // `parent`, which should be on a disk.
   Daemon(std::string programs, const std::string& parent);
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -37,7 +38,6 @@ class Daemon {
 
   pid_t pid() const { return process_->pid(); }
   pid_t guardian_pid();
-  std::string journal() const { return directory_ + "/state/journal"; }
 
   // Requests; they throw when they fail. The connection is made by the first one.
   void Inject(const v1::InjectFaultRequest& request);
@@ -54,7 +54,8 @@ class Daemon {
   void FindGuardian();
 
   const std::string programs_;
-  std::string directory_;
+  const std::string state_;
+  const std::string runtime_;
   UniqueFd ready_;  // the socket behind NOTIFY_SOCKET
   std::optional<Process> process_;
   std::optional<Process> guardian_;

@@ -32,9 +32,10 @@ std::string DeletedObject(const nlmsghdr* header) {
 
 }  // namespace
 
-EndMonitor::EndMonitor()
-    : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)) {
+EndMonitor::EndMonitor() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)) {
+  const sockaddr_nl address{.nl_family = AF_NETLINK};
   if (!socket_.valid() ||
+      bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &kLookAround, sizeof(kLookAround)) != 0 ||
       setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof(kBufferBytes)) !=
           0) {

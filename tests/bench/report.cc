@@ -1,6 +1,7 @@
 #include "bench/report.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
@@ -11,7 +12,6 @@
 #include "base/file_io.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace faultd::bench {
@@ -100,7 +100,8 @@ Status Report::WriteJson(const std::string& path) const {
     for (const Row& row : part.rows) {
       nlohmann::ordered_json entry{{"name", row.name_}, {"unit", row.unit_}};
       if (row.count_ > 0) {
-        entry.update({{"n", row.count_}, {"p50", row.median_}, {"p99", row.p99_}, {"max", row.worst_}});
+        entry.update(
+            {{"n", row.count_}, {"p50", row.median_}, {"p99", row.p99_}, {"max", row.worst_}});
       } else {
         entry["value"] = row.median_;
       }

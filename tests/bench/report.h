@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/samples.h"
 #include "base/status.h"
+#include "bench/samples.h"
 
 namespace faultd::bench {
 
@@ -27,8 +27,8 @@ class Row {
   friend class Report;
   struct Check {
     std::string text;
-    double ratio = 0;   // 0: none
-    std::string aim;    // empty: none
+    double ratio = 0;  // 0: none
+    std::string aim;   // empty: none
     bool met = true;
   };
   Row& Add(std::string text, double ratio, std::string aim, bool met);

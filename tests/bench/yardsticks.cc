@@ -1,8 +1,8 @@
 #include "bench/yardsticks.h"
 
-#include <linux/if_ether.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <fstream>
 
@@ -56,7 +56,7 @@ void BareNetlink::Inject() {
   nft::Batch batch;
   batch.AddTable();
   batch.AddCounter(kRecord, {});
-  batch.AddSet(kSet, addresses_);
+  if (nft::NeedsSet(addresses_)) batch.AddSet(kSet, addresses_);
   batch.AddBaseChain(kChain, kInterface, Direction::kEgress);
   nft::AddMatchRules(
       batch, kChain, PacketMatch{addresses_}, Direction::kEgress,
@@ -85,8 +85,8 @@ void BareNetlink::DeleteLink() {
 Commands::Commands(const std::string& directory, const std::vector<std::string>& cidrs)
     : ruleset_(StrCat(directory, "/", cidrs.size(), ".nft")), first_cidr_(cidrs.front()) {
   std::ofstream(ruleset_) << "table netdev bench {\n  set addresses {\n    type ipv4_addr\n"
-                          << "    flags interval\n    elements = { "
-                          << absl::StrJoin(cidrs, ", ") << " }\n  }\n  chain outgoing {\n"
+                          << "    flags interval\n    elements = { " << absl::StrJoin(cidrs, ", ")
+                          << " }\n  }\n  chain outgoing {\n"
                           << "    type filter hook egress device \"" << kInterface
                           << "\" priority 0; policy accept;\n"
                           << "    ip daddr @addresses counter fwd to \"exec0\"\n  }\n}\n";
@@ -106,9 +106,9 @@ void Commands::InjectWithTc() {
   Run({"ip", "link", "add", "exec0", "type", "ifb"});
   Run({"ip", "link", "set", "exec0", "alias", "bench"});
   Run({"tc", "qdisc", "add", "dev", kInterface, "clsact"});
-  Run({"tc", "filter", "add", "dev", kInterface, "egress", "protocol", "ip", "prio", "1", "u32",
-       "match", "ip", "dst", first_cidr_, "action", "mirred", "egress", "redirect", "dev",
-       "exec0"});
+  Run({"tc",        "filter", "add",    "dev",    kInterface, "egress", "protocol",
+       "ip",        "prio",   "1",      "u32",    "match",    "ip",     "dst",
+       first_cidr_, "action", "mirred", "egress", "redirect", "dev",    "exec0"});
 }
 
 void Commands::RevertWithTc() {

@@ -137,9 +137,11 @@ def ping(address, count=1, interval=0.2, timeout=0.5, netns=None):
 
 def snapshot():
     """All that a network fault can touch, as text."""
-    links = re.sub(r"(RX|TX)[^\n]*\n[^\n]*\n", "", run("ip", "-d", "link"))
-    filters = "".join(run("tc", "filter", "show", "dev", dev, hook, check=False)
-                      for dev in sorted(os.listdir("/sys/class/net")) for hook in ("root", "ingress", "egress"))
+    # The timers of a bridge count down.
+    links = re.sub(r"timer +[0-9.]+", "timer", run("ip", "-d", "link"))
+    # Hooks that a device does not have are errors, which -force skips.
+    hooks = "".join(f"filter show dev {dev} {hook}\n" for _, dev in socket.if_nameindex() for hook in ("root", "ingress", "egress"))
+    filters = subprocess.run(["tc", "-force", "-batch", "-"], input=hooks, capture_output=True, text=True).stdout
     return "\n".join([links, run("ip", "addr"), run("ip", "route"), run("ip", "-6", "route"), run("tc", "qdisc"), filters,
                       run("nft", "list", "ruleset")])
 
@@ -286,11 +288,11 @@ def spec(kind, to=(), **fields):
         elif name == "gilbert_elliott":
             for key, number in value.items():
                 setattr(arm.gilbert_elliott, key, number)
-        elif name in arm.target.DESCRIPTOR.fields_by_name:
-            setattr(arm.target, name, arm.target.DESCRIPTOR.fields_by_name[name].enum_type.values_by_name[value].number
-                    if isinstance(value, str) else value)
         else:
-            setattr(arm, name, value)
+            message = arm.target if name in arm.target.DESCRIPTOR.fields_by_name else arm
+            if isinstance(value, str):
+                value = message.DESCRIPTOR.fields_by_name[name].enum_type.values_by_name[value].number
+            setattr(message, name, value)
     return result
 
 

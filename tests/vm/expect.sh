@@ -3,7 +3,7 @@
 
 # rtt_ms ADDRESS: the median round-trip time of five pings, in milliseconds.
 rtt_ms() {
-  ping -n -c 5 -i 0.2 -W 2 "$1" | sed -n 's/.* time=\([0-9.]*\) ms/\1/p' | sort -n | sed -n 3p
+  ping -n -c 5 -i 0.05 -W 2 "$1" | sed -n 's/.* time=\([0-9.]*\) ms/\1/p' | sort -n | sed -n 3p
 }
 
 # expect_between WHAT VALUE LOW HIGH
@@ -13,4 +13,36 @@ expect_between() {
     exit 1
   fi
   echo "ok   $1: $2"
+}
+
+# expect_equal WHAT VALUE EXPECTED
+expect_equal() {
+  if [[ $2 != "$3" ]]; then
+    echo "FAIL $1: $2, expected $3"
+    exit 1
+  fi
+  echo "ok   $1: $2"
+}
+
+# expect_within SECONDS WHAT COMMAND...: waits for the command to succeed, and says how long it took.
+expect_within() {
+  local start=${EPOCHREALTIME/./} now
+  until "${@:3}" 2>/dev/null; do
+    now=${EPOCHREALTIME/./}
+    if ((now - start > $1 * 1000000)); then
+      echo "FAIL $2: not within $1 s"
+      exit 1
+    fi
+    sleep 0.02
+  done
+  now=${EPOCHREALTIME/./}
+  echo "ok   $2: after $(((now - start) / 1000)) ms"
+}
+
+# expect_status STATUS WHAT COMMAND...: what the command prints is shown only when it ends otherwise.
+expect_status() {
+  local output status=0
+  output=$("${@:3}" 2>&1) || status=$?
+  [[ $status -eq $1 ]] || echo "$output"
+  expect_equal "exit status, $2" "$status" "$1"
 }

@@ -42,7 +42,7 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
     }
     RETURN_IF_ERROR(status);
   } else if (faults_.empty() && retiring_.empty()) {
-    RETURN_IF_ERROR(Sweep());
+    if (!clean_ || id.empty()) RETURN_IF_ERROR(Sweep());
     return true;
   } else if (!table_verified_) {
     RETURN_IF_ERROR(Install(faults_, order_, id));
@@ -50,8 +50,12 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
   return AdvanceRetiring(id);
 }
 
+Status NetworkPlane::EndAll() { return faults_.empty() ? absl::OkStatus() : Install({}, {}, ""); }
+
 void NetworkPlane::AdoptHooks(const std::vector<std::string>& interfaces) {
-  if (!interfaces.empty()) kernel_.steering().AdoptHooks(interfaces);
+  if (interfaces.empty()) return;
+  kernel_.steering().AdoptHooks(interfaces);
+  clean_ = false;
 }
 
 Status NetworkPlane::SetProtected(std::vector<PacketMatch> matches) {
@@ -68,6 +72,7 @@ Status NetworkPlane::SetProtected(std::vector<PacketMatch> matches) {
 Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
                              std::vector<std::string> order, const std::string& cause,
                              bool may_create_links) {
+  clean_ = false;
   Draft draft{.may_create_links = may_create_links};
   Status status = BuildDraft(faults, order, cause, draft);
   bool stays = status.ok();
@@ -151,9 +156,11 @@ StatusOr<bool> NetworkPlane::AdvanceRetiring(const std::string& id) {
   }
   if (!drained.empty()) kernel_.links().DeleteInBackground(std::move(drained));
   const bool gone = std::none_of(retiring_.begin(), retiring_.end(), [&](const RetiringLink& each) {
-    return each.fault == id || std::count(each.members.begin(), each.members.end(), id) > 0;
+    return each.fault == id || (each.fault.empty() && each.members.empty()) ||
+           std::count(each.members.begin(), each.members.end(), id) > 0;
   });
   if (gone) earlier_.erase(id);
+  clean_ = faults_.empty() && retiring_.empty() && table_verified_;
   return gone;
 }
 
@@ -176,6 +183,7 @@ Status NetworkPlane::Sweep() {
   }
   if (!ours.empty()) MergeStatus(status, kernel_.links().Delete(ours));
   table_verified_ = status.ok();
+  clean_ = status.ok();
   return status;
 }
 

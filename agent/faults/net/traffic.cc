@@ -10,6 +10,13 @@ bool AnyMatches(const std::vector<PacketMatch>& matches, const Packet& packet) {
                      [&](const PacketMatch& match) { return match.Matches(packet); });
 }
 
+// Whether they are apart at first glance, as most are when there are many faults.
+bool Apart(const AddressSet& a, const AddressSet& b) {
+  return a.family() != b.family() || a.empty() || b.empty() ||
+         a.ranges().back().last < b.ranges().front().first ||
+         b.ranges().back().last < a.ranges().front().first;
+}
+
 bool Overlap(const PacketMatch& a, const PacketMatch& b) { return Intersect(a, b).has_value(); }
 
 // Whether `except` leaves nothing of `match` but by address, so that subtracting the addresses is
@@ -45,6 +52,7 @@ TrafficSet Intersect(const TrafficSet& a, const TrafficSet& b) {
   TrafficSet both;
   for (const PacketMatch& left : a.match) {
     for (const PacketMatch& right : b.match) {
+      if (Apart(left.remote, right.remote)) continue;
       if (auto match = Intersect(left, right)) both.match.push_back(*std::move(match));
     }
   }

@@ -169,8 +169,11 @@ TEST_P(ContractTest, WhateverFailsInRevertTheNextRevertPutsTheHostBack) {
   }
 }
 
+// How the faults that are not reverted by themselves end.
+enum class End { kLease, kAllAtOnce };
+
 // What a daemon does with faults from their injection to their end.
-void LiveThrough(TestHost& host, const std::vector<v1::FaultSpec>& specs) {
+void LiveThrough(TestHost& host, const std::vector<v1::FaultSpec>& specs, End end) {
   std::vector<std::string> ids;
   for (const v1::FaultSpec& spec : specs) {
     ids.push_back(StrCat("fault-", ids.size()));
@@ -184,8 +187,12 @@ void LiveThrough(TestHost& host, const std::vector<v1::FaultSpec>& specs) {
     (void)host.engine().Renew(renewal);
   }
   host.loop.RunFor(std::chrono::seconds(1));
-  host.engine().Revert(ids.front(), v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
-  host.loop.RunFor(std::chrono::minutes(1));  // the others end with their leases
+  if (end == End::kAllAtOnce) {
+    host.engine().RevertAll(v1::END_REASON_REQUESTED, [](const std::vector<v1::Fault>&) {});
+  } else {
+    host.engine().Revert(ids.front(), v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
+  }
+  host.loop.RunFor(std::chrono::minutes(1));
 }
 
 using Dying = std::function<void(TestHost&)>;
@@ -193,7 +200,7 @@ void Die(TestHost& host) { host.Restart(); }
 void LosePower(TestHost& host) { host.RestartAfterPowerLoss(); }
 
 // Lets the process die at every call of the faults' life, and then at every call of the recovery.
-void CrashEverywhere(SteeringKind steering, const std::vector<v1::FaultSpec>& specs,
+void CrashEverywhere(SteeringKind steering, const std::vector<v1::FaultSpec>& specs, End end,
                      const Dying& die) {
   for (size_t call = 1;; ++call) {
     bool crashed = false;
@@ -203,7 +210,7 @@ void CrashEverywhere(SteeringKind steering, const std::vector<v1::FaultSpec>& sp
       host.script.CrashAt(call);
       bool died = false;
       try {
-        LiveThrough(host, specs);
+        LiveThrough(host, specs, end);
       } catch (const CrashNow&) {
         died = true;
         const std::string at = host.script.log().back();
@@ -231,17 +238,19 @@ void CrashEverywhere(SteeringKind steering, const std::vector<v1::FaultSpec>& sp
 }
 
 TEST_P(ContractTest, CrashAnywhereThenRecover) {
-  CrashEverywhere(GetParam().steering, {spec_}, Die);
+  CrashEverywhere(GetParam().steering, {spec_}, End::kLease, Die);
 }
 
 TEST_P(ContractTest, LosePowerAnywhereThenRecover) {
-  CrashEverywhere(GetParam().steering, {spec_}, LosePower);
+  CrashEverywhere(GetParam().steering, {spec_}, End::kLease, LosePower);
 }
 
 TEST_P(ContractTest, TwoOverlappingFaultsCrashAnywhereThenRecover) {
   const v1::FaultSpec other = SpecFromText(
       R"(latency { target { all_traffic: true interfaces: "eth0" } delay { nanos: 50000000 } })");
-  CrashEverywhere(GetParam().steering, {spec_, other}, Die);
+  for (End end : {End::kLease, End::kAllAtOnce}) {
+    CrashEverywhere(GetParam().steering, {spec_, other}, end, Die);
+  }
 }
 
 // Every call of a whole life fails once, with or without having had its effect: in the end, all is
@@ -249,21 +258,23 @@ TEST_P(ContractTest, TwoOverlappingFaultsCrashAnywhereThenRecover) {
 TEST_P(ContractTest, WhateverFailsInALifeEverythingIsOverInTheEnd) {
   const v1::FaultSpec other = SpecFromText(
       R"(loss { target { to { host: "10.0.0.0/7" } direction: DIRECTION_BOTH } percent: 50 })");
-  for (const Failure failure : {Failure::kBefore, Failure::kAfter}) {
-    for (size_t count = 1; count <= 3; ++count) {
-      for (size_t call = 1;; ++call) {
-        TestHost host(GetParam().steering);
-        const HostSnapshot before = host.Snapshot();
-        host.script.FailAt(call, failure, count);
-        LiveThrough(host, {spec_, other});
-        ASSERT_EQ(host.engine().active_count(), 0u);
-        const bool all_tried = host.script.calls() < call;
-        const std::string at = all_tried ? "the end" : host.script.log()[call - 1];
-        host.kernel.FinishBackground();
-        ASSERT_EQ(host.Snapshot(), before)
-            << count << " calls from number " << call << " (" << at << ") failed";
-        ASSERT_EQ(host.loop.timers(), 0u);
-        if (all_tried) break;
+  for (const End end : {End::kLease, End::kAllAtOnce}) {
+    for (const Failure failure : {Failure::kBefore, Failure::kAfter}) {
+      for (size_t count = 1; count <= 3; ++count) {
+        for (size_t call = 1;; ++call) {
+          TestHost host(GetParam().steering);
+          const HostSnapshot before = host.Snapshot();
+          host.script.FailAt(call, failure, count);
+          LiveThrough(host, {spec_, other}, end);
+          ASSERT_EQ(host.engine().active_count(), 0u);
+          const bool all_tried = host.script.calls() < call;
+          const std::string at = all_tried ? "the end" : host.script.log()[call - 1];
+          host.kernel.FinishBackground();
+          ASSERT_EQ(host.Snapshot(), before)
+              << count << " calls from number " << call << " (" << at << ") failed";
+          ASSERT_EQ(host.loop.timers(), 0u);
+          if (all_tried) break;
+        }
       }
     }
   }

@@ -71,9 +71,10 @@ TEST(RecoveryTest, DamagedRecordIsSetAsideAndTheHostIsCleanAllTheSame) {
   Inject(host, "a", kLatency);
   host.directory.files()["a.record"] = "faultd-record";
   host.Restart();
-  EXPECT_THAT(*host.RunRecovery(),
-              ElementsAre("record a.record: does not begin like a record of this version; set aside",
-                          "removing link faultd0, which no record speaks of"));
+  EXPECT_THAT(
+      *host.RunRecovery(),
+      ElementsAre("record a.record: does not begin like a record of this version; set aside",
+                  "removing link faultd0, which no record speaks of"));
   EXPECT_EQ(host.kernel.state(), before);
   EXPECT_THAT(*host.journal().ListSetAside(), ElementsAre("a.record.aside"));
   EXPECT_THAT(*host.RunRecovery(), IsEmpty());

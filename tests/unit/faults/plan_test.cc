@@ -146,9 +146,12 @@ TEST(CapabilityTest, WithoutNetemLossIsLimitedAndLatencyUnavailable) {
   };
   EXPECT_EQ(capability("blackhole").state, CapabilityState::kAvailable);
   EXPECT_EQ(capability("loss").state, CapabilityState::kLimited);
-  EXPECT_EQ(capability("loss").reason,
-            "uniform loss only, chosen by nftables; no correlation and no gilbert_elliott");
-  EXPECT_EQ(capability("loss").remedy, "kernel module sch_netem is missing: install some-package");
+  EXPECT_EQ(
+      capability("loss").reason,
+      "uniform loss only, chosen by nftables, without correlation and gilbert_elliott: kernel "
+      "module sch_netem is missing: install some-package");
+  EXPECT_EQ(capability("loss").remedy,
+            "for the rest do what the reason says; no restart is needed");
   EXPECT_EQ(capability("latency").state, CapabilityState::kUnavailable);
   EXPECT_EQ(capability("latency").reason,
             "kernel module sch_netem is missing: install some-package");

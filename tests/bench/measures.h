@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "bench/report.h"
+
+namespace faultd::bench {
+
+struct Setup {
+  std::string programs;   // where faultd and faultd-guardian are
+  std::string directory;  // for journals and files, on a disk
+  int rounds = 300;
+  int idle_seconds = 20;
+  bool quick = false;  // a few rounds of everything, only to see that it works
+};
+
+// One section of the report each. All work on kInterface in the network namespace of the caller.
+
+// Inject and revert over the unix socket, beside bare netlink and beside commands, taking turns.
+void MeasureInject(const Setup& setup, Report& report);
+// How long after its deadline a fault acts.
+void MeasureLateness(const Setup& setup, Report& report);
+// From SIGKILL of the daemon to a host as it was.
+void MeasureCrash(const Setup& setup, Report& report);
+// From exec to READY=1, and from SIGTERM to the end.
+void MeasureStart(const Setup& setup, Report& report);
+// Memory and wake-ups of the daemon and the guardian.
+void MeasureIdle(const Setup& setup, Report& report);
+
+}  // namespace faultd::bench
