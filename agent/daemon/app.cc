@@ -113,7 +113,6 @@ class App {
   std::unique_ptr<UnixListener> listener_;
   boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
   std::thread shutdown_;
-  size_t reported_active_ = 0;
   bool protection_armed_ = false;
 };
 
@@ -162,10 +161,9 @@ void App::StartServing() {
     return Stop();
   }
   listener_ = *std::move(listener);
-  engine_->Watch([this](const v1::Fault&) {
-    if (engine_->active_count() == std::exchange(reported_active_, engine_->active_count())) return;
-    notifier_.SetStatus(StrCat(reported_active_, " active faults"));
-    if (reported_active_ > 0 && !std::exchange(protection_armed_, true)) RefreshProtection();
+  engine_->WatchCount([this](size_t active) {
+    notifier_.SetStatus(StrCat(active, " active faults"));
+    if (active > 0 && !std::exchange(protection_armed_, true)) RefreshProtection();
   });
   notifier_.Ready("No active faults");
   spdlog::info("faultd {} is ready on {}, steering with {}", FAULTD_VERSION, path,

@@ -114,7 +114,7 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   fault.set_actor(actor);
   *fault.mutable_create_time() = ToTimestamp(clock_.WallNow());
   entry->deadline = clock_.Now() + FromProto(request.duration());
-  ++active_;
+  Count(active_ + 1);
   return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
 }
 
@@ -338,6 +338,11 @@ void Engine::Forget(const std::string& id) { entries_.erase(id); }
 Engine::Entry* Engine::Find(const std::string& id) {
   auto found = entries_.find(id);
   return found == entries_.end() ? nullptr : found->second.get();
+}
+
+void Engine::Count(size_t active) {
+  active_ = active;
+  if (count_changed_) count_changed_(active_);
 }
 
 v1::Fault Engine::Snapshot(const Entry& entry) const {

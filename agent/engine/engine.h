@@ -64,6 +64,10 @@ class Engine {
   // Calls `each` for every change of a fault until Unwatch. It must not call back into the engine.
   WatchId Watch(std::function<void(const v1::Fault&)> each);
   void Unwatch(WatchId watch);
+  // Calls `changed` with active_count() whenever it has changed. To be set once.
+  void WatchCount(std::function<void(size_t active)> changed) {
+    count_changed_ = std::move(changed);
+  }
 
   // From now on nothing is accepted; reverts all and calls `done` when all is gone.
   void Shutdown(std::function<void()> done);
@@ -109,6 +113,7 @@ class Engine {
   void Check(const std::string& id);
   void Forget(const std::string& id);
   Entry* Find(const std::string& id);
+  void Count(size_t active);
   v1::Fault Snapshot(const Entry& entry) const;
   void Notify(const Entry& entry);
 
@@ -140,6 +145,7 @@ class Engine {
   WatchId next_watch_ = 1;
   uint64_t next_number_ = 1;
   size_t active_ = 0;  // entries that are not over
+  std::function<void(size_t)> count_changed_;
   bool stopping_ = false;
   // Callbacks that outlive the engine do nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

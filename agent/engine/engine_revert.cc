@@ -130,7 +130,7 @@ void Engine::Finish(Entry& entry) {
   if (failed) SetError(fault, entry.error);
   *fault.mutable_end_time() = ToTimestamp(clock_.WallNow());
   entry.ended = clock_.Now();
-  --active_;
+  Count(active_ - 1);
   spdlog::info("fault {}: {} ({}){}{}", fault.id(), FaultState_Name(fault.state()),
                EndReason_Name(fault.end_reason()), failed ? ": " : "",
                std::string(entry.error.message()));

@@ -39,14 +39,14 @@ void AddRows(Report& report, int cidrs, const Figures& figures) {
   if (cidrs == 10'000) inject.AimMedian(20);
   report.Add(inject);
   Row effect("RevertFault, until the effect is over (nft monitor)", figures.revert_effect);
-  effect.SlowerThan("bare netlink + record", figures.bare_revert)
+  effect.SlowerThan("bare netlink", figures.bare_revert)
       .FasterThan("nft delete table + ip link del", figures.nft_revert);
   if (one) effect.AimMedian(0.5);
   if (cidrs == 10'000) effect.AimMedian(2);
   report.Add(effect);
   report.Add(Row("RevertFault, until the answer (the link is gone)", figures.revert)).AimP99(50);
   report.Add(Row("bare netlink + record: inject", figures.bare_inject));
-  report.Add(Row("bare netlink + record: revert, without the link", figures.bare_revert));
+  report.Add(Row("bare netlink: end of the effect", figures.bare_revert));
   report.Add(Row("ip link add, nft -f", figures.nft_inject));
   report.Add(Row("nft delete table, ip link del", figures.nft_revert));
   if (!one) return;
@@ -85,7 +85,7 @@ void MeasureInject(const Setup& setup, Report& report) {
       InjectOnce(daemon, monitor, request, figures);
       Time(figures.bare_inject, [&] { bare.Inject(); });
       Time(figures.bare_revert, [&] { bare.Revert(); });
-      bare.DeleteLink();
+      bare.CleanUp();
       Time(figures.nft_inject, [&] { commands.InjectWithNft(); });
       Time(figures.nft_revert, [&] { commands.RevertWithNft(); });
       if (cidrs > 1) continue;

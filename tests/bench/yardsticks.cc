@@ -72,10 +72,10 @@ void BareNetlink::Revert() {
   nft::Batch batch;
   batch.DeleteTable();
   Require(batch.Send(netfilter_, "revert with bare netlink"));
-  Require(directory_->Remove(kRecord));
 }
 
-void BareNetlink::DeleteLink() {
+void BareNetlink::CleanUp() {
+  Require(directory_->Remove(kRecord));
   NetlinkMessage message(RTM_DELLINK, 0);
   message.PutHeader(ifinfomsg{.ifi_family = AF_UNSPEC});
   message.PutString(IFLA_IFNAME, kLink);

@@ -21,8 +21,8 @@ class BareNetlink {
   void GetLink();  // … that looks up one link
   void WriteRecord();
   void Inject();
-  void Revert();  // ends the effect and removes the record
-  void DeleteLink();
+  void Revert();   // ends the effect
+  void CleanUp();  // removes the record and the link
 
  private:
   std::unique_ptr<Directory> directory_;

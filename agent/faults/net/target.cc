@@ -115,12 +115,14 @@ Shape ShapeOf(const v1::Endpoint& endpoint) {
           RangeOf(endpoint.has_local_ports(), endpoint.local_ports())};
 }
 
-Status AppendAddresses(const std::string& host, const ResolvedNames& names, Family family,
-                       std::vector<IpRange>& ranges) {
+using RangesByFamily = std::map<Family, std::vector<IpRange>>;
+
+Status AppendAddresses(const std::string& host, const ResolvedNames& names,
+                       RangesByFamily& ranges) {
   if (host.empty()) {
-    ranges.push_back({0, MaxAddress(family)});
+    for (Family family : Families()) ranges[family].push_back({0, MaxAddress(family)});
   } else if (auto prefix = IpPrefix::Parse(host); prefix.ok()) {
-    if (prefix->address.family == family) ranges.push_back(prefix->range());
+    ranges[prefix->address.family].push_back(prefix->range());
   } else {
     auto found = names.find(host);
     if (found == names.end() || found->second.empty()) {
@@ -129,7 +131,7 @@ Status AppendAddresses(const std::string& host, const ResolvedNames& names, Fami
           StrCat("the name ", host, " has no addresses; check the name and the host's resolver"));
     }
     for (const IpAddress& address : found->second) {
-      if (address.family == family) ranges.push_back({address.value, address.value});
+      ranges[address.family].push_back({address.value, address.value});
     }
   }
   return absl::OkStatus();
@@ -138,13 +140,14 @@ Status AppendAddresses(const std::string& host, const ResolvedNames& names, Fami
 StatusOr<std::vector<PacketMatch>> MatchesOf(
     const google::protobuf::RepeatedPtrField<v1::Endpoint>& endpoints, const ResolvedNames& names,
     uint8_t flows_percent) {
+  std::map<Shape, RangesByFamily> by_shape;
+  for (const v1::Endpoint& endpoint : endpoints) {
+    RETURN_IF_ERROR(AppendAddresses(endpoint.host(), names, by_shape[ShapeOf(endpoint)]));
+  }
   std::vector<PacketMatch> matches;
   for (Family family : Families()) {
-    std::map<Shape, std::vector<IpRange>> by_shape;
-    for (const v1::Endpoint& endpoint : endpoints) {
-      RETURN_IF_ERROR(AppendAddresses(endpoint.host(), names, family, by_shape[ShapeOf(endpoint)]));
-    }
-    for (auto& [shape, ranges] : by_shape) {
+    for (auto& [shape, by_family] : by_shape) {
+      std::vector<IpRange>& ranges = by_family[family];
       if (ranges.empty()) continue;
       PacketMatch match{AddressSet(family, std::move(ranges)), shape.protocol, shape.remote_ports,
                         shape.local_ports, flows_percent};
