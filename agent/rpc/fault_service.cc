@@ -93,6 +93,7 @@ grpc::ServerUnaryReactor* FaultService::RenewLease(grpc::CallbackServerContext* 
                                                    const v1::RenewLeaseRequest* request,
                                                    v1::RenewLeaseResponse* response) {
   return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("fault {}: renewal asked for by {}", request->id(), call->actor());
     call->AnswerWith(engine_.Renew(*request), response->mutable_fault());
   });
 }
