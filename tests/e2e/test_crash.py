@@ -38,6 +38,13 @@ class CrashTest(unittest.TestCase):
     def reachable(self):
         return lab.ping(self.target, timeout=0.2)[0] == 1
 
+    def kill_everything(self):
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGSTOP)  # so that it cannot win the race
+        self.daemon.process.kill()
+        os.kill(guardian, signal.SIGKILL)
+        self.daemon.wait()
+
     def assert_clean(self):
         self.assertTrue(self.reachable())
         self.assertEqual(lab.snapshot(), self.before)
@@ -67,11 +74,7 @@ class CrashTest(unittest.TestCase):
 
     def test_sigkill_of_daemon_and_guardian(self):
         self.blackhole()
-        guardian = self.daemon.guardians()[0]
-        os.kill(guardian, signal.SIGSTOP)  # so that it cannot win the race
-        self.daemon.process.kill()
-        os.kill(guardian, signal.SIGKILL)
-        self.daemon.wait()
+        self.kill_everything()
         # The kernel ended the fault with nobody's help; idle links and the record are left.
         self.assertTrue(self.reachable())
         self.assertIn("faultd-null", lab.run("ip", "link"))
@@ -84,11 +87,7 @@ class CrashTest(unittest.TestCase):
 
     def test_restart_reverts_what_is_left_before_it_listens(self):
         self.blackhole()
-        guardian = self.daemon.guardians()[0]
-        os.kill(guardian, signal.SIGSTOP)
-        self.daemon.process.kill()
-        os.kill(guardian, signal.SIGKILL)
-        self.daemon.wait()
+        self.kill_everything()
         self.daemon.start()
         self.assert_clean()
         self.assertIn("recovery: fault blackhole-", self.daemon.read_log())
@@ -122,11 +121,7 @@ class CrashTest(unittest.TestCase):
 
     def test_unreadable_record_is_set_aside_and_reported(self):
         self.blackhole()
-        guardian = self.daemon.guardians()[0]
-        os.kill(guardian, signal.SIGSTOP)
-        self.daemon.process.kill()
-        os.kill(guardian, signal.SIGKILL)
-        self.daemon.wait()
+        self.kill_everything()
         record = os.path.join(self.daemon.state, "journal", self.daemon.records()[0])
         with open(record, "r+b") as file:
             file.seek(40)
