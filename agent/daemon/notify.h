@@ -1,16 +1,22 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "engine/loop.h"
 
 namespace faultd {
 
-// What systemd is told (sd_notify(3)). Does nothing outside systemd. The watchdog's ping comes from
-// the loop, so that a loop that hangs is noticed.
+// What systemd is told (sd_notify(3)). Does nothing outside systemd. sd_notify waits for a manager that
+// does not read its messages, and then no lease would end: a thread of its own sends them, and while it
+// waits, newer values replace older ones. The watchdog's ping comes from the loop, so that a loop that
+// hangs is noticed.
 class SystemdNotifier {
  public:
-  SystemdNotifier(Loop& loop, const Clock& clock) : loop_(loop), clock_(clock) {}
+  SystemdNotifier(Loop& loop, const Clock& clock);
+  ~SystemdNotifier();
+  SystemdNotifier(const SystemdNotifier&) = delete;
+  SystemdNotifier& operator=(const SystemdNotifier&) = delete;
 
   void Ready(const std::string& status);
   void SetStatus(const std::string& status);
@@ -19,9 +25,13 @@ class SystemdNotifier {
   void StartWatchdog();
 
  private:
+  class Sender;
   void Ping();
+
   Loop& loop_;
   const Clock& clock_;
+  // Shared with the thread, which may outlive this object by being stuck.
+  std::shared_ptr<Sender> sender_;
   std::chrono::microseconds interval_{0};
 };
 

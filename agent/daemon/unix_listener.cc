@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <vector>
 
 #include "base/strings.h"
@@ -33,23 +34,26 @@ StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(AsioLoop& loop, const
                                                            const std::string& group,
                                                            std::function<void(UniqueFd)> accepted) {
   std::unique_ptr<UnixListener> listener(new UnixListener(loop, path, std::move(accepted)));
-  unlink(path.c_str());
+  // Made under another name, so that whoever sees the socket can use it.
+  const std::string draft = path + ".new";
+  unlink(draft.c_str());
   boost::system::error_code error;
   stream_protocol::acceptor& acceptor = listener->acceptor_;
   acceptor.open(stream_protocol(), error);
   // From the first moment nobody but root can connect; the group is let in below.
   const mode_t before = umask(0177);
-  if (!error) acceptor.bind(stream_protocol::endpoint(path), error);
+  if (!error) acceptor.bind(stream_protocol::endpoint(draft), error);
   umask(before);
-  if (error) return absl::InternalError(StrCat("listen on ", path, ": ", error.message()));
+  if (error) return absl::InternalError(StrCat("listen on ", draft, ": ", error.message()));
   if (StatusOr<gid_t> gid = FindGroup(group); !gid.ok()) {
     spdlog::warn("{}: only root can use {}", std::string(gid.status().message()), path);
-  } else if (chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
-    return ErrnoStatus(errno, StrCat("give ", path, " to group ", group));
+  } else if (chown(draft.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
+    return ErrnoStatus(errno, StrCat("give ", draft, " to group ", group));
   }
-  if (chmod(path.c_str(), 0660) != 0) return ErrnoStatus(errno, StrCat("set mode of ", path));
+  if (chmod(draft.c_str(), 0660) != 0) return ErrnoStatus(errno, StrCat("set mode of ", draft));
   acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
-  if (error) return absl::InternalError(StrCat("listen on ", path, ": ", error.message()));
+  if (error) return absl::InternalError(StrCat("listen on ", draft, ": ", error.message()));
+  if (rename(draft.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, StrCat("rename ", draft));
   fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
   listener->Accept();
   return listener;

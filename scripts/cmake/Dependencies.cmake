@@ -40,4 +40,9 @@ find_path(BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
 add_library(faultd::boost INTERFACE IMPORTED)
 target_include_directories(faultd::boost SYSTEM INTERFACE ${BOOST_INCLUDE_DIR})
 
+# Shared: the same soname on every distribution, and no static archive anywhere.
+find_library(SYSTEMD_LIBRARY systemd REQUIRED)
+add_library(faultd::systemd INTERFACE IMPORTED)
+target_link_libraries(faultd::systemd INTERFACE ${SYSTEMD_LIBRARY})
+
 find_package(Threads REQUIRED)

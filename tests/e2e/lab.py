@@ -160,7 +160,7 @@ class Daemon:
             file.write(config)
         self.process = None
 
-    def start(self, wait=True):
+    def start(self, read_notifications=True):
         notify = os.path.join(self.directory, "notify")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(notify)
@@ -170,15 +170,20 @@ class Daemon:
             self.process = subprocess.Popen(
                 [f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime],
                 stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify))
-            while wait:
-                if self.process.poll() is not None:
-                    raise AssertionError(f"faultd exited with {self.process.returncode}:\n{self.read_log()}")
-                if b"READY=1" in ready.recv(4096):
-                    break
+            if read_notifications:
+                self.wait_for_ready(ready)
+            else:
+                self.unread = ready.dup()
+                wait_for(lambda: os.path.exists(self.socket), "the daemon listens")
         self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
         self.faults = fault_grpc.FaultServiceStub(self.channel)
         self.agents = agent_grpc.AgentServiceStub(self.channel)
         return self
+
+    def wait_for_ready(self, notifications):
+        while b"READY=1" not in notifications.recv(4096):
+            if self.process.poll() is not None:
+                raise AssertionError(f"faultd exited with {self.process.returncode}:\n{self.read_log()}")
 
     def __enter__(self):
         return self.start()

@@ -182,6 +182,17 @@ class CrashTest(unittest.TestCase):
             self.assert_clean()
             self.daemon.start()
 
+    def test_manager_that_reads_no_notifications_holds_nothing_up(self):
+        self.daemon.stop()
+        self.daemon.start(read_notifications=False)
+        with self.daemon.unread:
+            # More than its socket takes (net.unix.max_dgram_qlen, 10).
+            for _ in range(20):
+                fault = self.daemon.inject("noop", lease=0.1)
+                self.assertEqual(self.daemon.wait_for_end(fault.id).state, REVERTED)
+            self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start()
+
     def test_full_disk_refuses_injection_but_not_reverting(self):
         self.daemon.stop()
         os.makedirs(self.daemon.state, exist_ok=True)

@@ -37,7 +37,7 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
     Status status = Install(faults, order, id);
     if (!status.ok() && faults_.contains(id)) {
       // Ending this fault may need a new link for packets that the others share. When there is none
-      // to be had, ending it comes first: those packets pass untouched.
+      // to be had, ending it comes first: those packets pass untouched for now.
       status = Install(std::move(faults), std::move(order), id, /*may_create_links=*/false);
     }
     RETURN_IF_ERROR(status);
@@ -47,6 +47,7 @@ StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
   } else if (!table_verified_) {
     RETURN_IF_ERROR(Install(faults_, order_, id));
   }
+  Complete();
   return AdvanceRetiring(id);
 }
 
@@ -93,9 +94,15 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
   RetireUnused(draft.links, cause);
   links_ = std::move(draft.links);
   table_ = std::move(draft.table);
+  complete_ = draft.complete;
   faults_ = std::move(faults);
   order_ = std::move(order);
   return status;
+}
+
+// Perhaps there are links to be had now.
+void NetworkPlane::Complete() {
+  if (!complete_) Install(faults_, order_, "").IgnoreError();
 }
 
 Status NetworkPlane::Verify(const SteeringTable& table) {

@@ -80,6 +80,7 @@ class NetworkPlane {
   // What the kernel should hold, with the links made for it; not yet applied.
   struct Draft {
     bool may_create_links = true;
+    bool complete = true;
     SteeringTable table;
     FaultLinks links;
     std::vector<Link> created;
@@ -92,6 +93,7 @@ class NetworkPlane {
   void RetireUnused(const FaultLinks& wanted, const std::string& cause);
   void RetireCreated(const std::vector<Link>& created, const std::string& cause);
   StatusOr<bool> AdvanceRetiring(const std::string& id);
+  void Complete();
   Status Sweep();
   bool Knows(const Link& link) const;
 
@@ -125,6 +127,7 @@ class NetworkPlane {
   std::vector<PacketMatch> protect_;
   unsigned next_link_ = 0;  // number in the next link's name
   uint64_t speed_bps_ = 0;  // of the fastest interface in use
+  bool complete_ = true;    // else packets are left alone for want of a link
   bool clean_ = false;      // nothing of ours was seen in the kernel since the last change
   std::map<std::string, v1::NetworkEffect> earlier_;  // of links that are gone, per fault
 };

@@ -81,7 +81,11 @@ Status NetworkPlane::BuildDraft(const std::map<std::string, PlacedFault>& faults
       SteeringChain chain{interface, link->index, direction, protect_, {}};
       for (const TrafficClass& each : classes) {
         ASSIGN_OR_RETURN(SteeringRule rule, BuildRule(each, here, draft));
-        if (rule.link_index != 0) chain.rules.push_back(std::move(rule));
+        if (rule.link_index != 0) {
+          chain.rules.push_back(std::move(rule));
+        } else {
+          draft.complete = false;
+        }
       }
       draft.table.push_back(std::move(chain));
     }

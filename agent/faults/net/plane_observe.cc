@@ -22,6 +22,7 @@ PacketCounter CounterOf(const SteeringState& state, const std::string& name) {
 
 StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
   if (!active(id)) return NotActive(id);
+  Complete();
   ASSIGN_OR_RETURN(const SteeringState state, kernel_.steering().Read());
   RETURN_IF_ERROR(CheckRules(id, state));
   v1::NetworkEffect effect;
@@ -53,7 +54,18 @@ void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
 // and does not concern the faults on other interfaces.
 Status NetworkPlane::CheckRules(const std::string& id, const SteeringState& state) {
   size_t expected = 0;
-  for (const SteeringChain& chain : table_) expected += chain.rules.size();
+  bool in_table = false;
+  for (const SteeringChain& chain : table_) {
+    expected += chain.rules.size();
+    for (const SteeringRule& rule : chain.rules) {
+      in_table |= std::count(rule.counters.begin(), rule.counters.end(), id) > 0;
+    }
+  }
+  if (!in_table) {
+    return absl::DataLossError(StrCat("fault ", id,
+                                      " has no rules any more: its interface is "
+                                      "gone, or no link could be made for its packets"));
+  }
   if (state.rules >= expected) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
   size_t expected_still = 0;

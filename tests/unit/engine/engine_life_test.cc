@@ -31,6 +31,16 @@ TEST_F(EngineLifeTest, StatesComeInOrder) {
   EXPECT_THAT(states, SizeIs(4));
 }
 
+TEST_F(EngineLifeTest, CountOfActiveFaultsIsTold) {
+  std::vector<size_t> counts;
+  engine().WatchCount([&](size_t active) { counts.push_back(active); });
+  Inject("a", kNoop);
+  Inject("b", kLatency);
+  Revert("b");
+  host.loop.RunFor(minutes(2));
+  EXPECT_THAT(counts, ElementsAre(1, 2, 1, 0));
+}
+
 TEST_F(EngineLifeTest, FaultTellsAllAboutItself) {
   v1::InjectFaultRequest request = RequestFor("a", kLatency);
   (*request.mutable_labels())["team"] = "db";

@@ -21,6 +21,7 @@ TEST_F(EngineRevertTest, AnswersOnceItIsSeenGone) {
   auto answer = Revert("a");
   EXPECT_FALSE(IsHit("10.0.0.1")) << "the effect ends at once";
   EXPECT_FALSE(answer->has_value());
+  EXPECT_TRUE(RecordOf("a")) << "its link is still there";
   host.loop.RunFor(milliseconds(10));
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((**answer)->state(), v1::FAULT_STATE_REVERTED);

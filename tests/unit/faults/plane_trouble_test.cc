@@ -53,9 +53,23 @@ TEST_F(PlaneTroubleTest, FaultEndsEvenWhenTheOthersWouldNeedANewLink) {
   EXPECT_EQ(FateOf("10.0.0.1"), FakeKernel::Fate());
   EXPECT_EQ(FateOf("10.1.0.1"), FakeKernel::Fate())
       << "passes untouched, as nothing better can be had";
+  EXPECT_EQ(plane.Observe("a").status(),
+            absl::DataLossError("fault a has no rules any more: its interface is gone, or no link "
+                                "could be made for its packets"));
   script.Reset();
+  EXPECT_EQ(plane.Observe("a").status(), absl::OkStatus());
+  EXPECT_EQ(DelayTo("10.1.0.1"), milliseconds(100)) << "the link was made as soon as it could be";
   RemoveFully("a");
   EXPECT_EQ(kernel.state(), before);
+}
+
+// The first try failed for another reason than for want of a link.
+TEST_F(PlaneTroubleTest, OthersGetTheirLinkAfterAFailureThatPassed) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.1.0.0/16", Delay(100))).ok());
+  ASSERT_TRUE(plane.Set(Place("b", "10.0.0.0/8", Delay(20))).ok());
+  script.FailAt(script.calls() + 1);
+  RemoveFully("b");
+  EXPECT_EQ(DelayTo("10.1.0.1"), milliseconds(100));
 }
 
 TEST_F(PlaneTroubleTest, RemovalThatCannotBeSeenIsInForceAndLookedAtAgain) {
@@ -190,6 +204,23 @@ TEST_F(PlaneTroubleTest, LeftoversAreFoundAndSwept) {
   EXPECT_TRUE(*plane.Remove(""));
   EXPECT_EQ(kernel.state(), before);
   EXPECT_THAT(*plane.FindLeftovers(), IsEmpty());
+}
+
+TEST_F(PlaneTroubleTest, LeftoversAreSweptAlsoAfterACleanLook) {
+  ASSERT_TRUE(*plane.Remove(""));
+  kernel.AddLink({.index = 72, .name = "faultd3", .kind = "ifb", .group = kLinkGroup});
+  ASSERT_TRUE(*plane.Remove(""));
+  EXPECT_EQ(kernel.state(), before);
+}
+
+TEST_F(PlaneTroubleTest, ManyRecordsAreOneSweep) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+  kernel.Crash();
+  NetworkPlane next(kernel, clock);
+  script.Reset();
+  for (const char* id : {"a", "b", "c"}) EXPECT_TRUE(*next.Remove(id));
+  EXPECT_EQ(script.Count("apply steering"), 1u);
+  EXPECT_EQ(kernel.state(), before);
 }
 
 TEST_F(PlaneTroubleTest, ActiveAndRetiringThingsAreNoLeftovers) {
