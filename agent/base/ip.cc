@@ -36,7 +36,8 @@ std::vector<IpRange> Normalise(std::vector<IpRange> ranges) {
 }  // namespace
 
 StatusOr<IpAddress> IpAddress::Parse(std::string_view text) {
-  const std::string copy(text);
+  // inet_pton stops at a zero; what comes behind it must not go unseen.
+  const std::string copy(text.find('\0') == std::string_view::npos ? text : "");
   in_addr v4{};
   if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) return IpAddress{Family::kIpv4, ntohl(v4.s_addr)};
   in6_addr v6{};

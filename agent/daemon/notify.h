@@ -7,10 +7,10 @@
 
 namespace faultd {
 
-// What systemd is told (sd_notify(3)). Does nothing outside systemd. sd_notify waits for a manager that
-// does not read its messages, and then no lease would end: a thread of its own sends them, and while it
-// waits, newer values replace older ones. The watchdog's ping comes from the loop, so that a loop that
-// hangs is noticed.
+// What systemd is told (sd_notify(3)). Does nothing outside systemd. sd_notify waits for a manager
+// that does not read its messages, and then no lease would end: a thread of its own sends them, and
+// while it waits, newer values replace older ones. The watchdog's ping comes from the loop, so that
+// a loop that hangs is noticed.
 class SystemdNotifier {
  public:
   SystemdNotifier(Loop& loop, const Clock& clock);

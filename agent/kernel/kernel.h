@@ -26,8 +26,8 @@ class Kernel {
 
 enum class SteeringChoice { kAuto, kNftables, kFlower };
 
-// The real one, for the network namespace of the caller. kAuto takes nftables where the kernel can do
-// it, else flower; without either, injection says what is missing and reverting still works.
+// The real one, for the network namespace of the caller. kAuto takes nftables where the kernel can
+// do it, else flower; without either, injection says what is missing and reverting still works.
 StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernel(SteeringChoice choice = SteeringChoice::kAuto);
 
 // For the guardian, which only removes: sees what either mechanism may have left, probes nothing.

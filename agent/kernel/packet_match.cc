@@ -11,7 +11,9 @@ std::optional<PortRange> Intersect(PortRange a, PortRange b) {
   return both;
 }
 
-bool HasPorts(Protocol protocol) { return protocol == Protocol::kTcp || protocol == Protocol::kUdp; }
+bool HasPorts(Protocol protocol) {
+  return protocol == Protocol::kTcp || protocol == Protocol::kUdp;
+}
 
 }  // namespace
 
@@ -26,14 +28,15 @@ bool PacketMatch::Matches(const Packet& packet) const {
 
 std::optional<PacketMatch> Intersect(const PacketMatch& a, const PacketMatch& b) {
   if (a.family() != b.family()) return std::nullopt;
-  if (a.protocol != Protocol::kAny && b.protocol != Protocol::kAny && a.protocol != b.protocol) return std::nullopt;
+  if (a.protocol != Protocol::kAny && b.protocol != Protocol::kAny && a.protocol != b.protocol)
+    return std::nullopt;
   const auto remote_ports = Intersect(a.remote_ports, b.remote_ports);
   const auto local_ports = Intersect(a.local_ports, b.local_ports);
   if (!remote_ports || !local_ports) return std::nullopt;
   AddressSet remote = a.remote.Intersect(b.remote);
   if (remote.empty()) return std::nullopt;
-  return PacketMatch{std::move(remote), a.protocol == Protocol::kAny ? b.protocol : a.protocol, *remote_ports,
-                     *local_ports, std::min(a.flows_percent, b.flows_percent)};
+  return PacketMatch{std::move(remote), a.protocol == Protocol::kAny ? b.protocol : a.protocol,
+                     *remote_ports, *local_ports, std::min(a.flows_percent, b.flows_percent)};
 }
 
 bool Covers(const PacketMatch& outer, const PacketMatch& inner) {

@@ -33,7 +33,8 @@ struct Netem {
 };
 
 struct NetemState {
-  Netem netem;  // as the kernel has it, rounded to its units, but the distribution: it does not tell
+  Netem
+      netem;  // as the kernel has it, rounded to its units, but the distribution: it does not tell
   uint64_t packets_sent = 0;
   uint64_t packets_dropped = 0;  // by loss or by the limit
   uint64_t packets_overlimit = 0;

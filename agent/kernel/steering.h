@@ -24,9 +24,9 @@ struct SteeringRule {
   friend bool operator==(const SteeringRule&, const SteeringRule&) = default;
 };
 
-// What happens to the packets that pass one interface in one direction. The first rule that a packet
-// hits decides; packets in `protect` are never touched. Packets that are not IP (ARP), and neighbour
-// discovery (ICMPv6 types 133 to 137), always pass.
+// What happens to the packets that pass one interface in one direction. The first rule that a
+// packet hits decides; packets in `protect` are never touched. Packets that are not IP (ARP), and
+// neighbour discovery (ICMPv6 types 133 to 137), always pass.
 struct SteeringChain {
   std::string interface;
   int ifindex = 0;
@@ -46,9 +46,10 @@ struct PacketCounter {
 
 // What of ours was found in the kernel.
 struct SteeringState {
-  bool present = false;          // anything at all
-  size_t rules = 0;              // rules or filters that forward
-  std::vector<std::string> names;  // for people: "nftables table faultd", "flower filters on ens5 egress"
+  bool present = false;  // anything at all
+  size_t rules = 0;      // rules or filters that forward
+  std::vector<std::string>
+      names;  // for people: "nftables table faultd", "flower filters on ens5 egress"
   // Counted since the counter's name first appeared in an applied table. Kept over later tables for
   // as long as the name is in them.
   std::map<std::string, PacketCounter> counters;
@@ -76,12 +77,12 @@ class Steering {
   // OK, or why this mechanism cannot express the rule ("flows_percent needs nftables …").
   virtual Status Supports(const SteeringRule& rule) const = 0;
 
-  // Interfaces of `names` on which a hook (clsact qdisc) of ours exists or would have to be made, so
-  // that it can be recorded before. Empty for nftables.
+  // Interfaces of `names` on which a hook (clsact qdisc) of ours exists or would have to be made,
+  // so that it can be recorded before. Empty for nftables.
   virtual StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>& names) = 0;
 
-  // Recovery: the process before us had made these hooks; the next Apply that leaves nothing on them
-  // removes them.
+  // Recovery: the process before us had made these hooks; the next Apply that leaves nothing on
+  // them removes them.
   virtual void AdoptHooks(const std::vector<std::string>& names) = 0;
 };
 

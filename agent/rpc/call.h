@@ -30,9 +30,7 @@ class Call {
   void OnAbandoned(std::function<void()> work) { on_abandoned_ = std::move(work); }
 
   // Exactly once; the response and request must not be used any more.
-  void Answer(const Status& status) {
-    reactor_->Finish(ToGrpcStatus(status));
-  }
+  void Answer(const Status& status) { reactor_->Finish(ToGrpcStatus(status)); }
 
   // Fills the response's message field or answers with the error:
   // call->AnswerWith(engine.Get(id), response->mutable_fault()).

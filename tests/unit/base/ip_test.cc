@@ -18,6 +18,10 @@ std::string CanonicalPrefix(std::string_view text) {
   return prefix.ok() ? prefix->ToString() : std::string(prefix.status().message());
 }
 
+TEST(IpAddress, TextBehindAZeroIsNotPassedOver) {
+  EXPECT_FALSE(IpAddress::Parse(std::string_view("10.0.0.1\0x", 10)).ok());
+}
+
 TEST(IpAddressTest, ParsesAndPrintsTheShortestForm) {
   EXPECT_EQ(Canonical("10.0.0.1"), "10.0.0.1");
   EXPECT_EQ(Canonical("0.0.0.0"), "0.0.0.0");
