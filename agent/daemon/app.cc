@@ -47,17 +47,13 @@ std::string GuardianBeside() {
 // A process that died a moment ago may have a guardian that is putting the host back right now.
 StatusOr<FileLock> TakeLock(const std::string& path) {
   constexpr std::chrono::seconds kLongest{30};
-  const auto until = std::chrono::steady_clock::now() + kLongest;
-  for (bool said = false;; said = true) {
-    StatusOr<FileLock> lock = FileLock::TryAcquire(path);
-    if (!absl::IsUnavailable(lock.status())) return lock;
-    if (std::chrono::steady_clock::now() >= until) {
-      return absl::UnavailableError(
-          StrCat(path, " is held by another faultd; only one can run on a host"));
-    }
-    if (!said) spdlog::info("waiting for {}: another faultd or its guardian still holds it", path);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  StatusOr<FileLock> lock = FileLock::TryAcquire(path);
+  if (!absl::IsUnavailable(lock.status())) return lock;
+  spdlog::info("waiting for {}: another faultd or its guardian still holds it", path);
+  lock = FileLock::Acquire(path, kLongest);
+  if (!absl::IsUnavailable(lock.status())) return lock;
+  return absl::UnavailableError(
+      StrCat(path, " is held by another faultd; only one can run on a host"));
 }
 
 // Nothing is served before the host is as it was: tried until it is.

@@ -65,19 +65,6 @@ class Reverter {
   std::unique_ptr<Kernel> kernel_;
 };
 
-// Another process that holds the lock has the duty to recover. Waiting for it all the same covers
-// the case that it dies before it does.
-StatusOr<FileLock> WaitForLock(const std::string& path, std::chrono::milliseconds longest) {
-  constexpr std::chrono::milliseconds kPause{2};
-  const auto until = std::chrono::steady_clock::now() + longest;
-  for (;;) {
-    StatusOr<FileLock> lock = FileLock::TryAcquire(path);
-    if (!absl::IsUnavailable(lock.status()) || std::chrono::steady_clock::now() >= until)
-      return lock;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
 void ProtectFromMemoryPressure() {
   mlockall(MCL_CURRENT | MCL_FUTURE);
   UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
@@ -127,8 +114,8 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
 Status RevertOnce(const StatePaths& paths, int wait_ms) {
   const auto longest =
       wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
-  StatusOr<FileLock> lock =
-      WaitForLock(paths.lock(), std::chrono::duration_cast<std::chrono::milliseconds>(longest));
+  StatusOr<FileLock> lock = FileLock::Acquire(
+      paths.lock(), std::chrono::duration_cast<std::chrono::milliseconds>(longest));
   if (absl::IsUnavailable(lock.status())) {
     return absl::UnavailableError(StrCat("a running faultd holds ", paths.lock(),
                                          "; use `faultctl revert --all`, or stop it first"));
@@ -162,8 +149,10 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   close(STDOUT_FILENO);
 
   WaitForDeath(daemon, deadlines, timer);
+  // Another process that holds the lock has the duty to recover. Waiting for it all the same covers
+  // the case that it dies before it does.
   constexpr std::chrono::minutes kLongestWait{1};
-  StatusOr<FileLock> lock = WaitForLock(paths.lock(), kLongestWait);
+  StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), kLongestWait);
   if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
   RETURN_IF_ERROR(lock.status());
   return reverter->Run(

@@ -4,35 +4,35 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "base/strings.h"
 
 namespace faultd {
-namespace {
-
-StatusOr<UniqueFd> Lock(const std::string& path, int operation) {
+StatusOr<FileLock> FileLock::TryAcquire(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoStatus(errno, StrCat("open lock ", path));
-  while (flock(fd.get(), operation) != 0) {
+  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) {
       return absl::UnavailableError(StrCat("lock ", path, ": held by another process"));
     }
     return ErrnoStatus(errno, StrCat("lock ", path));
   }
-  return fd;
-}
-
-}  // namespace
-
-StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
-  ASSIGN_OR_RETURN(UniqueFd fd, Lock(path, LOCK_EX));
   return FileLock(std::move(fd));
 }
 
-StatusOr<FileLock> FileLock::TryAcquire(const std::string& path) {
-  ASSIGN_OR_RETURN(UniqueFd fd, Lock(path, LOCK_EX | LOCK_NB));
-  return FileLock(std::move(fd));
+// flock(2) that blocks has no time-out of its own, and a signal to end it would need a handler.
+StatusOr<FileLock> FileLock::Acquire(const std::string& path, std::chrono::milliseconds longest) {
+  constexpr std::chrono::milliseconds kPause{2};
+  const auto until = std::chrono::steady_clock::now() + longest;
+  for (;;) {
+    StatusOr<FileLock> lock = TryAcquire(path);
+    if (!absl::IsUnavailable(lock.status()) || std::chrono::steady_clock::now() >= until) {
+      return lock;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 }  // namespace faultd

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/status.h"
@@ -12,10 +13,10 @@ namespace faultd {
 // it would hold the lock on.
 class FileLock {
  public:
-  // Waits until the lock is free. The file is made if it is not there.
-  static StatusOr<FileLock> Acquire(const std::string& path);
-  // UNAVAILABLE when somebody else holds it.
+  // The file is made if it is not there. UNAVAILABLE when somebody else holds the lock.
   static StatusOr<FileLock> TryAcquire(const std::string& path);
+  // Waits for it; UNAVAILABLE when it is held for longer than this.
+  static StatusOr<FileLock> Acquire(const std::string& path, std::chrono::milliseconds longest);
 
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -70,17 +70,17 @@ class Path:
         return math.inf
 
     def delays_ms(self, count, timeout=0.6):
-        """The median of each direction, out and back; infinite for packets that do not arrive."""
+        """The least of each direction, out and back (a busy machine only adds); infinite for packets that do not arrive."""
         trips = [(self._one_way_ms(self.near, self.far, timeout), self._one_way_ms(self.far, self.near, timeout))
                  for _ in range(count)]
-        return tuple(statistics.median(direction) for direction in zip(*trips))
+        return tuple(min(direction) for direction in zip(*trips))
 
     def stream_ms(self, count, interval):
         """Sends packets at a steady pace and tells what each took, by its number."""
         sent, took = [], {}
         start = time.monotonic()
-        while len(sent) < count or (len(took) < count and time.monotonic() < sent[-1] + 1):
-            due = start + len(sent) * interval if len(sent) < count else sent[-1] + 1
+        while len(sent) < count or (len(took) < count and time.monotonic() < sent[-1] + 3):
+            due = start + len(sent) * interval if len(sent) < count else sent[-1] + 3
             ready, _, _ = select.select([self.far], [], [], max(0, due - time.monotonic()))
             now = time.monotonic()
             if ready:
@@ -177,7 +177,7 @@ class NetemTest(unittest.TestCase):
     def assert_ping(self, address, asked_ms):
         answers, times = lab.ping(address, count=5, interval=0.05, timeout=2)
         self.assertEqual(answers, 5)
-        self.assert_delay(statistics.median(times), asked_ms, f"ping {address}: {times}")
+        self.assert_delay(min(times), asked_ms, f"ping {address}: {times}")
 
     def targets(self, n):
         return [self.network.v4(n), self.network.v6(n)]
@@ -230,17 +230,18 @@ class NftablesTest(NetemTest):
 
     def test_jitter_spreads_the_delay(self):
         path = self.paths[4, 3]
-        # Standard deviations of the delay and the share of packets further than 20 ms from its mean.
-        for distribution, low, high, outside in (("UNIFORM", 9, 15, (0, 0.1)), ("NORMAL", 15, 26, (0.15, 0.5))):
+        # Standard deviations of the delay and the share of packets further than the jitter from its mean;
+        # far above what a busy machine adds.
+        for distribution, low, high, outside in (("UNIFORM", 90, 150, (0, 0.1)), ("NORMAL", 150, 260, (0.15, 0.5))):
             with self.subTest(distribution):
-                fault = self.daemon.inject("latency", to=self.network.v4(3), delay=0.1, jitter=0.02,
+                fault = self.daemon.inject("latency", to=self.network.v4(3), delay=1, jitter=0.2,
                                            distribution=f"DELAY_DISTRIBUTION_{distribution}")
                 took = list(path.stream_ms(400, 0.004).values())
                 self.assertEqual(len(took), 400)
                 mean, deviation = statistics.mean(took), statistics.stdev(took)
-                self.assert_delay(mean, 100, distribution)
+                self.assertTrue(950 <= mean <= 1100, f"{distribution}: {mean} ms")
                 self.assertTrue(low <= deviation <= high, f"standard deviation {deviation} ms")
-                share = sum(abs(each - mean) > 22 for each in took) / len(took)
+                share = sum(abs(each - mean) > 220 for each in took) / len(took)
                 self.assertTrue(outside[0] <= share <= outside[1], f"{share} of the packets are further out")
                 self.daemon.revert(fault.id)
 

@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 
-#include <chrono>
 
 #include "kernel/kernel.h"
 #include "support/netns.h"
@@ -12,10 +11,7 @@ class KernelLinuxTest : public NetnsTest {};
 
 TEST_F(KernelLinuxTest, FindsOutFeaturesWithoutTouchingTheNamespace) {
   const std::string before = Sh("ip -d link; nft list ruleset; tc qdisc");
-  const auto start = std::chrono::steady_clock::now();
   const NetworkFeatures features = ProbeNetworkFeatures();
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  RecordProperty("ms", std::to_string(took.count()));
   EXPECT_EQ(Sh("ip -d link; nft list ruleset; tc qdisc"), before);
   EXPECT_TRUE(features.ifb.ok()) << features.ifb;
   EXPECT_TRUE(features.nftables.ok()) << features.nftables;
@@ -25,7 +21,6 @@ TEST_F(KernelLinuxTest, FindsOutFeaturesWithoutTouchingTheNamespace) {
     EXPECT_EQ(DetailsOf(each).precondition_type, "MODULE") << each;
     EXPECT_THAT(std::string(each.message()), ::testing::HasSubstr("module")) << each;
   }
-  EXPECT_LT(took.count(), 1000);
 }
 
 TEST_F(KernelLinuxTest, TakesNftablesWhereItCan) {

