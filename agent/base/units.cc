@@ -103,6 +103,57 @@ std::string FormatDuration(nanoseconds duration) {
   return text;
 }
 
+StatusOr<uint64_t> ParseSize(std::string_view text) {
+  struct SizeUnit {
+    std::string_view name;
+    double bytes;
+  };
+  constexpr double kKi = 1024;
+  constexpr std::array kSizes = {
+      SizeUnit{"", 1},
+      SizeUnit{"B", 1},
+      SizeUnit{"K", kKi},
+      SizeUnit{"KiB", kKi},
+      SizeUnit{"KB", 1e3},
+      SizeUnit{"M", kKi * kKi},
+      SizeUnit{"MiB", kKi * kKi},
+      SizeUnit{"MB", 1e6},
+      SizeUnit{"G", kKi * kKi * kKi},
+      SizeUnit{"GiB", kKi * kKi * kKi},
+      SizeUnit{"GB", 1e9},
+      SizeUnit{"T", kKi * kKi * kKi * kKi},
+      SizeUnit{"TiB", kKi * kKi * kKi * kKi},
+      SizeUnit{"TB", 1e12},
+  };
+  const size_t end = text.find_first_not_of("0123456789.");
+  const std::string_view name = end == std::string_view::npos ? "" : text.substr(end);
+  double number = 0;
+  for (const SizeUnit& unit : kSizes) {
+    if (unit.name != name) continue;
+    // Whole numbers of bytes can have more digits than a double.
+    uint64_t whole = 0;
+    if (unit.bytes == 1 && absl::SimpleAtoi(ToAbsl(text.substr(0, end)), &whole) &&
+        whole < (uint64_t{1} << 63)) {
+      return whole;
+    }
+    if (unit.bytes > 1 && absl::SimpleAtod(ToAbsl(text.substr(0, end)), &number) &&
+        number * unit.bytes < 0x1p63) {
+      return static_cast<uint64_t>(number * unit.bytes);
+    }
+  }
+  return absl::InvalidArgumentError(
+      StrCat("\"", text, "\" is not a size: write 4GiB, 512MiB or a number of bytes"));
+}
+
+std::string FormatSize(uint64_t bytes) {
+  constexpr std::array kNames = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024; ++unit) value /= 1024;
+  const double rounded = value >= 100 ? std::round(value) : std::round(value * 100) / 100;
+  return StrCat(rounded, kNames[unit]);
+}
+
 StatusOr<double> ParsePercent(std::string_view text) {
   std::string_view number = text;
   if (!number.empty() && number.back() == '%') number.remove_suffix(1);

@@ -1,5 +1,6 @@
 #include "ctl/fault_options.h"
 
+#include "ctl/stress_options.h"
 #include <CLI/CLI.hpp>
 
 namespace faultd::ctl {
@@ -116,11 +117,15 @@ void AddFaultCommands(CLI::App& app, InjectTexts& texts) {
   CLI::App* blackhole =
       AddKind(app, texts, "blackhole", "Swallow packets; their senders are told nothing");
 
+  const auto add = [&](const std::string& kind, const std::string& help) {
+    return AddKind(app, texts, kind, help);
+  };
   CLI::App* noop = AddKind(app, texts, "noop", "Do nothing, to try out leases");
   noop->add_option("--note", fault.note, "Free text")->type_name("TEXT");
 
   for (CLI::App* network : {latency, loss, blackhole}) AddTarget(*network, fault);
   for (CLI::App* command : {latency, loss, blackhole, noop}) AddLease(*command, texts);
+  for (CLI::App* stress : AddStressCommands(add, fault.stress)) AddLease(*stress, texts);
 }
 
 }  // namespace faultd::ctl

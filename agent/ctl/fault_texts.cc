@@ -8,19 +8,10 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "ctl/endpoint.h"
+#include "ctl/option_values.h"
 
 namespace faultd::ctl {
 namespace {
-
-Status OptionError(std::string_view option, std::string_view message) {
-  return absl::InvalidArgumentError(StrCat(option, ": ", message));
-}
-
-StatusOr<double> PercentOption(std::string_view option, std::string_view text) {
-  auto percent = ParsePercent(text);
-  if (!percent.ok()) return Annotate(percent.status(), option);
-  return percent;
-}
 
 StatusOr<v1::Direction> ParseDirection(std::string_view text) {
   if (text == "egress") return v1::DIRECTION_EGRESS;
@@ -184,6 +175,22 @@ Status FillBlackhole(const FaultTexts& texts, v1::FaultSpec& spec) {
   return FillTarget(texts, *spec.mutable_blackhole()->mutable_target());
 }
 
+Status FillCpuFault(const FaultTexts& texts, v1::FaultSpec& spec) {
+  return FillCpu(texts.stress, *spec.mutable_cpu());
+}
+
+Status FillMemoryFault(const FaultTexts& texts, v1::FaultSpec& spec) {
+  return FillMemory(texts.stress, *spec.mutable_memory());
+}
+
+Status FillDiskFillFault(const FaultTexts& texts, v1::FaultSpec& spec) {
+  return FillDiskFill(texts.stress, *spec.mutable_disk_fill());
+}
+
+Status FillDiskIoFault(const FaultTexts& texts, v1::FaultSpec& spec) {
+  return FillDiskIo(texts.stress, *spec.mutable_disk_io());
+}
+
 Status FillNoop(const FaultTexts& texts, v1::FaultSpec& spec) {
   spec.mutable_noop()->set_note(texts.note.value_or(""));
   return absl::OkStatus();
@@ -193,16 +200,13 @@ struct Kind {
   std::string_view name;
   Status (*fill)(const FaultTexts&, v1::FaultSpec&);
 };
-constexpr std::array kKinds = {Kind{"latency", FillLatency}, Kind{"loss", FillLoss},
-                               Kind{"blackhole", FillBlackhole}, Kind{"noop", FillNoop}};
+constexpr std::array kKinds = {
+    Kind{"latency", FillLatency},     Kind{"loss", FillLoss},
+    Kind{"blackhole", FillBlackhole}, Kind{"cpu", FillCpuFault},
+    Kind{"memory", FillMemoryFault},  Kind{"disk-fill", FillDiskFillFault},
+    Kind{"disk-io", FillDiskIoFault}, Kind{"noop", FillNoop}};
 
 }  // namespace
-
-StatusOr<std::chrono::nanoseconds> DurationOption(std::string_view option, std::string_view text) {
-  auto duration = ParseDuration(text);
-  if (!duration.ok()) return Annotate(duration.status(), option);
-  return duration;
-}
 
 StatusOr<v1::InjectFaultRequest> ToRequest(const FaultTexts& texts) {
   v1::InjectFaultRequest request;

@@ -1,18 +1,18 @@
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "ctl/stress_texts.h"
 #include "faultd/v1/fault_service.pb.h"
 
 namespace faultd::ctl {
 
 // The options of a command that injects a fault, as they were typed.
 struct FaultTexts {
-  // Name of the command, which is that of the arm in FaultSpec.
+  // Name of the command: that of the arm in FaultSpec, with dashes.
   std::string kind;
 
   std::optional<std::string> delay;
@@ -22,6 +22,8 @@ struct FaultTexts {
   std::optional<std::string> percent;
   std::optional<std::string> gilbert_elliott;
   std::optional<std::string> note;
+
+  StressTexts stress;
 
   std::vector<std::string> to;
   std::vector<std::string> except;
@@ -42,8 +44,5 @@ struct FaultTexts {
 // that each text can be read, and that one was given where it is needed. Errors begin with the
 // option: `--delay: "5" is not a duration: write …`.
 StatusOr<v1::InjectFaultRequest> ToRequest(const FaultTexts& texts);
-
-// A duration behind an option, with errors as above.
-StatusOr<std::chrono::nanoseconds> DurationOption(std::string_view option, std::string_view text);
 
 }  // namespace faultd::ctl

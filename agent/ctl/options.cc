@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "ctl/fault_options.h"
+#include "ctl/option_values.h"
 #include <CLI/CLI.hpp>
 
 namespace faultd::ctl {

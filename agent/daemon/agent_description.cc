@@ -7,6 +7,7 @@
 #include "base/file_io.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
+#include "faults/leftovers.h"
 
 namespace faultd {
 namespace {
@@ -59,7 +60,7 @@ v1::Agent DescribeAgent(Host& host, Journal& journal, const std::string& boot_id
     *agent.add_capabilities() = ToProto(*kind, kind->capability(host));
   agent.set_active_faults(static_cast<int>(active_faults));
   agent.set_guardian_pid(guardian_pid);
-  if (auto leftovers = host.network.FindLeftovers(); leftovers.ok()) {
+  if (auto leftovers = FindLeftovers(host); leftovers.ok()) {
     for (const std::string& name : *leftovers) {
       AddLeftover(agent, "kernel", name,
                   "belongs to no active fault; restarting faultd removes it");

@@ -37,11 +37,11 @@ Status MakeDirectory(const std::string& path, mode_t mode) {
   return ErrnoStatus(errno, StrCat("make directory ", path));
 }
 
-std::string GuardianBeside() {
+std::string ProgramBeside(std::string_view name) {
   char path[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
   const std::string self(path, length > 0 ? static_cast<size_t>(length) : 0);
-  return self.substr(0, self.rfind('/') + 1) + "faultd-guardian";
+  return StrCat(self.substr(0, self.rfind('/') + 1), name);
 }
 
 // A process that died a moment ago may have a guardian that is putting the host back right now.
@@ -57,10 +57,10 @@ StatusOr<FileLock> TakeLock(const std::string& path) {
 }
 
 // Nothing is served before the host is as it was: tried until it is.
-Status RecoverAtStart(const std::string& journal_path, Journal& journal, const std::string& boot_id,
-                      const Clock& clock) {
+Status RecoverAtStart(const std::string& state_dir, const std::string& journal_path,
+                      Journal& journal, const std::string& boot_id, const Clock& clock) {
   RETURN_IF_ERROR(RemoveHalfWritten(journal_path));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, OpenLinuxKernelForRemoval());
+  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, OpenLinuxKernelForRemoval(state_dir));
   NetworkPlane network(*kernel, clock);
   Host host{*kernel, network};
   for (int attempt = 0;; ++attempt) {
@@ -120,14 +120,20 @@ Status App::Start() {
   ASSIGN_OR_RETURN(lock_, TakeLock(options_.state_dir + "/lock"));
   ASSIGN_OR_RETURN(directory_, OpenDirectory(journal_path));
   journal_.emplace(*directory_);
-  RETURN_IF_ERROR(Annotate(RecoverAtStart(journal_path, *journal_, boot_id_, clock_), "recovery"));
-  ASSIGN_OR_RETURN(kernel_, OpenLinuxKernel(options_.config.steering));
+  RETURN_IF_ERROR(Annotate(
+      RecoverAtStart(options_.state_dir, journal_path, *journal_, boot_id_, clock_), "recovery"));
+  const std::string stress =
+      options_.stress.empty() ? ProgramBeside("faultd-stress") : options_.stress;
+  ASSIGN_OR_RETURN(kernel_, OpenLinuxKernel(options_.config.steering,
+                                            {.path = stress, .state_dir = options_.state_dir}));
   kernel_->features();
   network_.emplace(*kernel_, clock_);
-  host_.emplace(Host{*kernel_, *network_});
+  host_.emplace(Host{*kernel_, *network_, options_.config.stress});
+  host_->stress.journal_directory = journal_path;
   engine_.emplace(*host_, *journal_, loop_, resolver_, clock_, boot_id_, options_.config.limits);
-  guardian_.emplace(loop_, options_.guardian.empty() ? GuardianBeside() : options_.guardian,
-                    options_.state_dir);
+  guardian_.emplace(
+      loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,
+      options_.state_dir);
   RETURN_IF_ERROR(guardian_->Start());
   protection_.emplace(loop_, resolver_, options_.config.protect, options_.config.aws_region,
                       [this](const ProtectedEndpoints& endpoints) {

@@ -11,6 +11,7 @@ struct AppOptions {
   std::string state_dir = "/var/lib/faultd";
   std::string runtime_dir = "/run/faultd";
   std::string guardian;  // empty: faultd-guardian beside this program
+  std::string stress;    // empty: faultd-stress beside this program
   Config config;
 };
 

@@ -93,6 +93,22 @@ Status ReadSteering(const toml::node& value, Config& config) {
   return absl::OkStatus();
 }
 
+Status ReadSize(const toml::node& value, uint64_t& into) {
+  const auto text = Text(value);
+  const auto size = text.ok() ? ParseSize(*text) : text.status();
+  if (!size.ok()) return Expected("a size such as \"256MiB\", in quotes");
+  into = *size;
+  return absl::OkStatus();
+}
+
+Status ReadMemoryReserve(const toml::node& value, Config& config) {
+  return ReadSize(value, config.stress.memory_reserve);
+}
+
+Status ReadJournalReserve(const toml::node& value, Config& config) {
+  return ReadSize(value, config.stress.journal_reserve);
+}
+
 Status ReadProtect(const toml::node& value, Config& config) {
   const auto* list = value.as_array();
   if (list == nullptr) return Expected("a list of addresses, CIDRs and host names");
@@ -123,6 +139,7 @@ const std::map<std::string_view, Table>& Sections() {
        {{"steering", ReadSteering},
         {"resolve_interval", ReadResolveInterval},
         {"resolve_grace", ReadResolveGrace}}},
+      {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
       {"aws", {{"region", ReadRegion}}},
   };

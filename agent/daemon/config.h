@@ -16,6 +16,7 @@ struct Config {
   std::string socket_group = "faultd";
   Limits limits;
   SteeringChoice steering = SteeringChoice::kAuto;
+  StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::string aws_region;            // empty: from the environment or the instance metadata
 };

@@ -40,7 +40,7 @@ Status GuardianProcess::Spawn() {
   ASSIGN_OR_RETURN(
       Process process,
       Process::Spawn(program_, {"--watch", StrCat(getpid()), "--state-dir", state_dir_},
-                     write_end.get()));
+                     {.output = write_end.get()}));
   write_end.Reset();
   if (Status ready = WaitForReady(read_end.get()); !ready.ok()) {
     (void)process.Signal(SIGKILL).ok();

@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   command.add_option("--guardian", options.guardian,
                      "The guardian program (default: beside this one)");
+  command.add_option("--stress", options.stress,
+                     "The program for stress (default: beside this one)");
   command.set_version_flag("--version", std::string("faultd ") + FAULTD_VERSION);
   try {
     command.parse(argc, argv);

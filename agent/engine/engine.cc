@@ -15,6 +15,9 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
+// Between two looks at a fault that is not to be seen yet.
+constexpr std::chrono::milliseconds kPollInterval{2};
+
 Status Stopping() {
   return absl::UnavailableError("faultd is stopping; try again once it is back");
 }
@@ -118,7 +121,7 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
 }
 
-// From the plan to ACTIVE in one go: nothing else runs on the loop in between.
+// From the plan to the injection in one go: nothing else runs on the loop in between.
 void Engine::Activate(Entry& entry) {
   ResolvedNames names;
   for (const auto& [name, addresses] : entry.names) {
@@ -132,21 +135,33 @@ void Engine::Activate(Entry& entry) {
   entry.journaled = true;
   if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
   entry.touched = true;
-  StatusOr<std::string> seen =
-      entry.kind->inject(entry.fault.id(), entry.request.spec(), entry.undo, host_);
-  if (!seen.ok())
-    return Fail(entry, Annotate(seen.status(), StrCat("inject ", entry.fault.summary())));
+  ArmLease(entry);
+  ContinueInject(entry.fault.id());
+}
+
+// Until it is seen, or over before that: the lease ends, or somebody reverts it.
+void Engine::ContinueInject(const std::string& id) {
+  Entry* pending = Find(id);
+  if (pending == nullptr || pending->fault.state() != v1::FAULT_STATE_PENDING) return;
+  Entry& entry = *pending;
   v1::Fault& fault = entry.fault;
+  entry.retry_timer = Loop::kNoTimer;
+  StatusOr<std::optional<std::string>> seen =
+      entry.kind->inject(id, entry.request.spec(), entry.undo, host_);
+  if (!seen.ok()) return Fail(entry, Annotate(seen.status(), StrCat("inject ", fault.summary())));
+  if (!seen->has_value()) {
+    entry.retry_timer = loop_.At(clock_.Now() + kPollInterval, [this, id] { ContinueInject(id); });
+    return;
+  }
   fault.set_state(v1::FAULT_STATE_ACTIVE);
   *fault.mutable_active_time() = ToTimestamp(clock_.WallNow());
   *fault.mutable_verification()->mutable_check_time() = fault.active_time();
-  fault.mutable_verification()->set_detail(*seen);
-  spdlog::info("fault {}: active for {}: {} ({}), by {}", fault.id(),
-               FormatDuration(FromProto(entry.request.duration())), fault.summary(), *seen,
+  fault.mutable_verification()->set_detail(**seen);
+  spdlog::info("fault {}: active for {}: {} ({}), by {}", id,
+               FormatDuration(FromProto(entry.request.duration())), fault.summary(), **seen,
                fault.actor());
-  ArmLease(entry);
-  const std::string id = fault.id();
-  entry.check_timer = loop_.At(clock_.Now() + kCheckInterval, [this, id] { Check(id); });
+  entry.check_timer =
+      loop_.At(clock_.Now() + entry.kind->observe_interval, [this, id] { Check(id); });
   if (!entry.names.empty()) {
     entry.resolve_timer =
         loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
@@ -320,7 +335,8 @@ void Engine::Release(const std::string& id, std::chrono::nanoseconds grace) {
 void Engine::Check(const std::string& id) {
   Entry* entry = Find(id);
   if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_ACTIVE) return;
-  entry->check_timer = loop_.At(clock_.Now() + kCheckInterval, [this, id] { Check(id); });
+  entry->check_timer =
+      loop_.At(clock_.Now() + entry->kind->observe_interval, [this, id] { Check(id); });
   if (auto fault = Get(id); fault.ok() && fault->state() == v1::FAULT_STATE_ACTIVE) {
     *entry->fault.mutable_verification()->mutable_check_time() = ToTimestamp(clock_.WallNow());
   }

@@ -42,7 +42,7 @@ class Engine {
 
   // NOT_FOUND. With the effect as of now.
   StatusOr<v1::Fault> Get(const std::string& id);
-  // In the order of creation. The effect is that of the last look (every kCheckInterval).
+  // In the order of creation. The effect is that of the last look (the kind says how often).
   std::vector<v1::Fault> List(bool include_ended);
   // The same in pages: up to `limit` faults created after the one with number `after` (0: from the
   // first), which then becomes the number of the last one returned, or 0 when there are no more.
@@ -76,8 +76,6 @@ class Engine {
   const Limits& limits() const { return limits_; }
   Host& host() { return host_; }
 
-  static constexpr std::chrono::seconds kCheckInterval{5};
-
  private:
   // Addresses of a name, and when each was last seen.
   using SeenAddresses = std::map<std::string, BootTime>;
@@ -107,6 +105,7 @@ class Engine {
   // engine.cc
   StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const std::string& actor);
   void Activate(Entry& entry);
+  void ContinueInject(const std::string& id);
   Status WriteRecord(const Entry& entry);
   void AnswerRepeated(Entry& entry, FaultCallback done);
   void ArmLease(Entry& entry);

@@ -78,8 +78,8 @@ void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
   TakeLastLook(entry);
   fault.set_state(v1::FAULT_STATE_REVERTING);
   fault.set_end_reason(reason);
-  for (Loop::TimerId* timer :
-       {&entry.lease_timer, &entry.check_timer, &entry.resolve_timer, &entry.grace_timer}) {
+  for (Loop::TimerId* timer : {&entry.lease_timer, &entry.check_timer, &entry.resolve_timer,
+                               &entry.retry_timer, &entry.grace_timer}) {
     loop_.Cancel(std::exchange(*timer, Loop::kNoTimer));
   }
   const std::string id = fault.id();

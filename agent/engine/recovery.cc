@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/strings.h"
+#include "faults/leftovers.h"
 
 namespace faultd {
 namespace {
@@ -59,15 +60,9 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
       MergeStatus(status, journal.SetAside(name));
     }
   }
-  auto leftovers = host.network.FindLeftovers();
-  MergeStatus(status, leftovers.status());
-  if (leftovers.ok() && leftovers->empty()) return status;
-  if (leftovers.ok()) {
-    for (const std::string& name : *leftovers)
-      log(StrCat("removing ", name, ", which no record speaks of"));
-  }
-  auto swept = host.network.Remove("");
-  MergeStatus(status, Annotate(swept.status(), "remove what is tagged as ours"));
+  MergeStatus(status, SweepLeftovers(host, [&log](const std::string& name) {
+                log(StrCat("removing ", name, ", which no record speaks of"));
+              }));
   return status;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +16,18 @@
 
 namespace faultd {
 
+// What the host's configuration says about stress.
+struct StressPolicy {
+  uint64_t memory_reserve = 256 << 20;   // bytes that memory stress leaves available at least
+  uint64_t journal_reserve = 256 << 20;  // bytes that disk_fill leaves free on the journal's disk
+  std::string journal_directory;         // empty: nothing is to be left for it
+};
+
 // What faults work on.
 struct Host {
   Kernel& kernel;
   NetworkPlane& network;
+  StressPolicy stress = {};
 };
 
 // Addresses of the names that FaultKind::names asked for.
@@ -48,6 +59,9 @@ struct FaultKind {
   // revert.
   bool survives_reboot;
 
+  // How often an active fault is looked at, to see whether it still is.
+  std::chrono::milliseconds observe_interval;
+
   // Whether the spec makes sense by itself. No side effects. Errors are FieldErrors whose paths
   // begin with "spec.".
   Status (*validate)(const v1::FaultSpec& spec);
@@ -58,11 +72,12 @@ struct FaultKind {
   // What inject would do on this host. Only reads.
   StatusOr<FaultPlan> (*plan)(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host);
 
-  // Makes the fault and sees it in the kernel; returns where it was seen, in words. Called again
-  // with a newer undo when names have new addresses: then changes it without a gap. May fail
-  // half-way: revert puts back what was done.
-  StatusOr<std::string> (*inject)(const std::string& id, const v1::FaultSpec& spec,
-                                  const v1::Undo& undo, Host& host);
+  // Makes the fault and sees it in the kernel; returns where it was seen, in words, or nullopt when
+  // it is begun but not to be seen yet: call again soon. Called again with a newer undo when names
+  // have new addresses: then changes it without a gap. May fail half-way: revert puts back what was
+  // done.
+  StatusOr<std::optional<std::string>> (*inject)(const std::string& id, const v1::FaultSpec& spec,
+                                                 const v1::Undo& undo, Host& host);
 
   // Puts back what inject changed, from the record alone: in this process or another one, once or
   // again, after an inject that did all, part or nothing. `true` when it was seen gone, `false`

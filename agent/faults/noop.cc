@@ -23,7 +23,8 @@ StatusOr<FaultPlan> Plan(const v1::FaultSpec& spec, const ResolvedNames&, Host&)
   return plan;
 }
 
-StatusOr<std::string> Inject(const std::string&, const v1::FaultSpec&, const v1::Undo&, Host&) {
+StatusOr<std::optional<std::string>> Inject(const std::string&, const v1::FaultSpec&,
+                                            const v1::Undo&, Host&) {
   return "nothing to see";
 }
 
@@ -43,6 +44,7 @@ extern const FaultKind noop_fault;
 const FaultKind noop_fault = {
     .name = "noop",
     .survives_reboot = false,
+    .observe_interval = std::chrono::seconds(5),
     .validate = Validate,
     .names = Names,
     .plan = Plan,

@@ -35,7 +35,7 @@ class Reverter {
     reverter->journal_path_ = paths.journal();
     ASSIGN_OR_RETURN(reverter->boot_id_, ReadBootId());
     ASSIGN_OR_RETURN(reverter->directory_, OpenDirectory(paths.journal()));
-    ASSIGN_OR_RETURN(reverter->kernel_, OpenLinuxKernelForRemoval());
+    ASSIGN_OR_RETURN(reverter->kernel_, OpenLinuxKernelForRemoval(paths.directory));
     return reverter;
   }
 

@@ -14,15 +14,19 @@ namespace {
 class LinuxKernel final : public Kernel {
  public:
   LinuxKernel(std::unique_ptr<Links> links, std::unique_ptr<Qdiscs> qdiscs,
-              std::unique_ptr<Steering> steering, std::optional<NetworkFeatures> features)
+              std::unique_ptr<Steering> steering, std::unique_ptr<StressProcesses> stress,
+              std::optional<NetworkFeatures> features)
       : links_(std::move(links)),
         qdiscs_(std::move(qdiscs)),
         steering_(std::move(steering)),
+        stress_(std::move(stress)),
         features_(std::move(features)) {}
 
   Links& links() override { return *links_; }
   Qdiscs& qdiscs() override { return *qdiscs_; }
   Steering& steering() override { return *steering_; }
+  StressProcesses& stress() override { return *stress_; }
+  Machine& machine() override { return *machine_; }
 
   const NetworkFeatures& features(bool again) override {
     if (again || !features_) features_ = ProbeNetworkFeatures();
@@ -33,15 +37,18 @@ class LinuxKernel final : public Kernel {
   std::unique_ptr<Links> links_;
   std::unique_ptr<Qdiscs> qdiscs_;
   std::unique_ptr<Steering> steering_;
+  std::unique_ptr<StressProcesses> stress_;
+  std::unique_ptr<Machine> machine_ = OpenMachine();
   std::optional<NetworkFeatures> features_;
 };
 
 StatusOr<std::unique_ptr<Kernel>> MakeKernel(std::unique_ptr<Steering> steering,
+                                             StressProgram stress,
                                              std::optional<NetworkFeatures> features) {
   ASSIGN_OR_RETURN(std::unique_ptr<Links> links, OpenLinks());
   ASSIGN_OR_RETURN(std::unique_ptr<Qdiscs> qdiscs, OpenQdiscs());
   return std::make_unique<LinuxKernel>(std::move(links), std::move(qdiscs), std::move(steering),
-                                       std::move(features));
+                                       OpenStressProcesses(std::move(stress)), std::move(features));
 }
 
 // Neither mechanism works: a host on which only reverting does.
@@ -60,7 +67,7 @@ StatusOr<std::unique_ptr<Steering>> OpenBestSteering(const NetworkFeatures& feat
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernel(SteeringChoice choice) {
+StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernel(SteeringChoice choice, StressProgram stress) {
   std::optional<NetworkFeatures> features;
   StatusOr<std::unique_ptr<Steering>> steering = nullptr;
   switch (choice) {
@@ -75,14 +82,14 @@ StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernel(SteeringChoice choice) {
       steering = OpenBestSteering(*features);
   }
   RETURN_IF_ERROR(steering.status());
-  return MakeKernel(*std::move(steering), std::move(features));
+  return MakeKernel(*std::move(steering), std::move(stress), std::move(features));
 }
 
-StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernelForRemoval() {
+StatusOr<std::unique_ptr<Kernel>> OpenLinuxKernelForRemoval(const std::string& state_dir) {
   ASSIGN_OR_RETURN(std::unique_ptr<Steering> steering,
                    OpenRemovalSteering(absl::InternalError(
                        "this process only removes network faults and adds none")));
-  return MakeKernel(std::move(steering), std::nullopt);
+  return MakeKernel(std::move(steering), {.path = "", .state_dir = state_dir}, std::nullopt);
 }
 
 }  // namespace faultd

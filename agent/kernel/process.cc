@@ -22,15 +22,20 @@ StatusOr<Process> Process::Open(pid_t pid) {
 }
 
 StatusOr<Process> Process::Spawn(const std::string& path, const std::vector<std::string>& arguments,
-                                 int output) {
+                                 const Streams& streams) {
   std::vector<char*> argv{const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (streams.input >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, streams.input, STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  if (streams.output >= 0)
+    posix_spawn_file_actions_adddup2(&actions, streams.output, STDOUT_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -64,6 +69,11 @@ Status Process::WaitUntilGone(int timeout_ms) const {
   if (ready < 0) return ErrnoStatus(errno, StrCat("wait for process ", pid_));
   if (ready == 0) return absl::DeadlineExceededError(StrCat("process ", pid_, " is still there"));
   return absl::OkStatus();
+}
+
+bool Process::IsGone() const {
+  pollfd gone{fd_.get(), POLLIN, 0};
+  return poll(&gone, 1, 0) == 1;
 }
 
 std::string Process::Reap() const {

@@ -15,17 +15,24 @@ namespace faultd {
 class Process {
  public:
   static StatusOr<Process> Open(pid_t pid);
+  // Descriptors of the caller that become a new process's own; -1: /dev/null as input, and the
+  // caller's output.
+  struct Streams {
+    int input = -1;
+    int output = -1;
+  };
   // Starts a program by exec; never by a bare fork, which would keep descriptors such as the
-  // lock's. Standard input is /dev/null, standard output is `output` if that is a descriptor;
-  // standard error and the environment are shared. Signals are reset. Must be waited for with Reap.
+  // lock's. Standard error and the environment are shared. Signals are reset. Must be waited for
+  // with Reap.
   static StatusOr<Process> Spawn(const std::string& path, const std::vector<std::string>& arguments,
-                                 int output = -1);
+                                 const Streams& streams);
 
   pid_t pid() const { return pid_; }
   int fd() const { return fd_.get(); }
   Status Signal(int signal) const;
   // Waits until the process is gone, at most `timeout_ms` (-1: for ever). DEADLINE_EXCEEDED.
   Status WaitUntilGone(int timeout_ms) const;
+  bool IsGone() const;
   // Takes the exit status of a child that is gone, in words: "exited with 1", "killed by signal 9".
   std::string Reap() const;
 

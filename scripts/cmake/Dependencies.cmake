@@ -17,6 +17,7 @@ add_library(faultd::absl INTERFACE IMPORTED)
 string(JOIN "," group ${absl_archives})
 target_link_libraries(faultd::absl INTERFACE "$<LINK_GROUP:RESCAN,${group}>" pthread)
 
+faultd_static_library(faultd::zlib z)
 faultd_static_library(faultd::protobuf protobuf z)
 faultd_static_library(faultd::nl nl-route-3 nl-3)
 target_include_directories(faultd::nl SYSTEM INTERFACE /usr/include/libnl3)

@@ -24,7 +24,7 @@ TEST_F(KernelLinuxTest, FindsOutFeaturesWithoutTouchingTheNamespace) {
 }
 
 TEST_F(KernelLinuxTest, TakesNftablesWhereItCan) {
-  auto kernel = OpenLinuxKernel();
+  auto kernel = OpenLinuxKernel(SteeringChoice::kAuto, {});
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   EXPECT_EQ((*kernel)->steering().name(), "nftables");
   const NetworkFeatures& features = (*kernel)->features();
@@ -32,12 +32,12 @@ TEST_F(KernelLinuxTest, TakesNftablesWhereItCan) {
 }
 
 TEST_F(KernelLinuxTest, TakesTheSteeringThatWasChosen) {
-  EXPECT_EQ((*OpenLinuxKernel(SteeringChoice::kNftables))->steering().name(), "nftables");
-  EXPECT_EQ((*OpenLinuxKernel(SteeringChoice::kFlower))->steering().name(), "flower");
+  EXPECT_EQ((*OpenLinuxKernel(SteeringChoice::kNftables, {}))->steering().name(), "nftables");
+  EXPECT_EQ((*OpenLinuxKernel(SteeringChoice::kFlower, {}))->steering().name(), "flower");
 }
 
 TEST_F(KernelLinuxTest, ForRemovalAddsNothing) {
-  auto kernel = OpenLinuxKernelForRemoval();
+  auto kernel = OpenLinuxKernelForRemoval("/nonexistent");
   ASSERT_TRUE(kernel.ok()) << kernel.status();
   Steering& steering = (*kernel)->steering();
   const Status refused = steering.Apply({SteeringChain{"lo", 1, Direction::kEgress, {}, {}}});
@@ -49,13 +49,13 @@ TEST_F(KernelLinuxTest, ForRemovalAddsNothing) {
 }
 
 TEST_F(KernelLinuxTest, ForRemovalSeesWhatAnotherProcessOwns) {
-  auto owner = OpenLinuxKernel(SteeringChoice::kNftables);
+  auto owner = OpenLinuxKernel(SteeringChoice::kNftables, {});
   auto link = (*owner)->links().CreateIfb("faultd-null", false);
   const SteeringRule rule{.match = {PacketMatch{AddressSet::All(Family::kIpv4)}},
                           .link_index = link->index};
   ASSERT_TRUE(
       (*owner)->steering().Apply({SteeringChain{"lo", 1, Direction::kEgress, {}, {rule}}}).ok());
-  auto remover = OpenLinuxKernelForRemoval();
+  auto remover = OpenLinuxKernelForRemoval("/nonexistent");
   auto state = (*remover)->steering().Read();
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_TRUE(state->present);

@@ -57,6 +57,7 @@ void FakeKernel::FinishBackground() {
 void FakeKernel::Crash() {
   deleting_.clear();
   steering_.owned_hooks_.clear();
+  stress_.Forget();
   if (kind_ == SteeringKind::kNftables) {
     state_.table.clear();
     counters_.clear();
@@ -67,6 +68,7 @@ void FakeKernel::Reboot() {
   Crash();
   state_.table.clear();
   state_.hooks.clear();
+  state_.cgroups.clear();
   std::vector<int> ours;
   for (const auto& [index, link] : state_.links) {
     if (!link.kind.empty()) ours.push_back(index);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "faultd/v1/stress_process.pb.h"
 #include "kernel/kernel.h"
 #include "support/fake_kernel_state.h"
 #include "support/fake_script.h"
@@ -19,11 +20,18 @@ enum class SteeringKind { kNftables, kFlower };
 class FakeKernel final : public Kernel {
  public:
   FakeKernel(FakeScript& script, SteeringKind kind)
-      : script_(script), kind_(kind), links_(*this), qdiscs_(*this), steering_(*this) {}
+      : script_(script),
+        kind_(kind),
+        links_(*this),
+        qdiscs_(*this),
+        steering_(*this),
+        stress_(*this) {}
 
   Links& links() override { return links_; }
   Qdiscs& qdiscs() override { return qdiscs_; }
   Steering& steering() override { return steering_; }
+  StressProcesses& stress() override { return stress_; }
+  Machine& machine() override { return machine_; }
   const NetworkFeatures& features(bool again) override;
 
   // The world around.
@@ -39,6 +47,24 @@ class FakeKernel final : public Kernel {
   void SetFeatures(NetworkFeatures now, NetworkFeatures later);
   // The kernel has no sch_netem and cannot get it.
   void RemoveNetem();
+
+  // What the machine has; to be changed by tests.
+  struct FakeMachine final : Machine {
+    StatusOr<std::vector<int>> UsableCores() override;
+    StatusOr<double> CpuQuota() override;
+    StatusOr<MemoryFacts> Memory() override;
+    StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) override;
+
+    std::vector<int> cores = {0, 1, 2, 3};
+    double quota = 0;
+    MemoryFacts memory = {.total = uint64_t{8} << 30, .available = uint64_t{6} << 30};
+    std::map<std::string, FileSystemFacts> file_systems;  // by directory
+  };
+  FakeMachine& fake_machine() { return machine_; }
+
+  // The stress process of a fault ends by itself, or reports an error.
+  void EndStress(const std::string& id) { state_.stress_processes.erase(id); }
+  void FailStress(const std::string& id, Status error) { stress_.FailWith(id, std::move(error)); }
 
   // Links deleted in the background go at the n-th List from now; 0: never, it fails.
   void SetBackgroundLists(int lists) { background_lists_ = lists; }
@@ -112,6 +138,33 @@ class FakeKernel final : public Kernel {
     std::set<std::string> owned_hooks_;  // known to this process only
   };
 
+  class FakeStress final : public StressProcesses {
+   public:
+    explicit FakeStress(FakeKernel& kernel) : kernel_(kernel) {}
+    StatusOr<std::string> CgroupParent() override;
+    bool Started(const std::string& id) const override;
+    Status Start(const std::string& id, const std::string& cgroup_parent,
+                 const std::string& order) override;
+    StatusOr<std::optional<std::string>> Report(const std::string& id) override;
+    StatusOr<bool> End(const std::string& id, const std::string& cgroup_parent) override;
+    StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) override;
+    StatusOr<std::vector<std::string>> ListStrays() override;
+
+    // The process that has started them is gone, and they with it.
+    void Forget();
+    void FailWith(const std::string& id, Status error);
+
+   private:
+    static constexpr char kCgroupParent[] = "/sys/fs/cgroup/faultd";
+    struct Known {
+      v1::StressOrder order;
+      Status error;
+      int looks = 0;
+    };
+    FakeKernel& kernel_;
+    std::map<std::string, Known> known_;  // by fault
+  };
+
   const SteeringRule* RuleFor(const std::string& interface, Direction direction,
                               const Packet& packet) const;
 
@@ -120,6 +173,8 @@ class FakeKernel final : public Kernel {
   FakeLinks links_;
   FakeQdiscs qdiscs_;
   FakeSteering steering_;
+  FakeStress stress_;
+  FakeMachine machine_;
   KernelState state_;
   std::map<std::string, uint64_t> speeds_;
   std::map<int, uint32_t> queued_;

@@ -57,7 +57,10 @@ std::ostream& operator<<(std::ostream& out, const KernelState& state) {
     }
   }
   out << "\n  clsact on: " << absl::StrJoin(state.hooks, " ")
-      << "\n  default routes: " << absl::StrJoin(state.default_routes, " ") << "\n";
+      << "\n  default routes: " << absl::StrJoin(state.default_routes, " ")
+      << "\n  stress processes: " << absl::StrJoin(state.stress_processes, " ")
+      << "\n  cgroups: " << absl::StrJoin(state.cgroups, " ")
+      << "\n  directories: " << absl::StrJoin(state.tagged_directories, " ") << "\n";
   return out;
 }
 

@@ -18,6 +18,9 @@ struct KernelState {
   SteeringTable table;
   std::set<std::string> hooks;  // interfaces with a clsact qdisc
   std::set<std::string> default_routes;
+  std::set<std::string> stress_processes;    // ids of their faults
+  std::set<std::string> cgroups;             // likewise
+  std::set<std::string> tagged_directories;  // paths
   friend bool operator==(const KernelState&, const KernelState&) = default;
 };
 

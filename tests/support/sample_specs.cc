@@ -24,6 +24,11 @@ std::optional<v1::FaultSpec> SampleSpec(std::string_view kind) {
          percent: 7 correlation_percent: 10 })"},
       {"blackhole", R"(blackhole {
          target { all_traffic: true interfaces: "eth0" interfaces: "eth1" } })"},
+      {"cpu",
+       R"(cpu { load_percent: 80 core_list: "0-1,3" mode: CPU_MODE_TOTAL ramp { seconds: 10 } })"},
+      {"memory", R"(memory { percent_of_total: 50 backing: MEMORY_BACKING_PAGE_CACHE })"},
+      {"disk_fill", R"(disk_fill { path: "/data" inodes_percent_full: 100 })"},
+      {"disk_io", R"(disk_io { path: "/data" threads: 4 read_percent: 70 direct: true })"},
       {"noop", R"(noop { note: "hello" })"},
   };
   auto found = kSamples.find(kind);

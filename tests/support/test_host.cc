@@ -7,6 +7,12 @@
 #include "engine/recovery.h"
 
 namespace faultd {
+namespace {
+
+constexpr char kJournalDirectory[] = "/var/lib/faultd/journal";
+constexpr uint64_t kGiB = 1 << 30;
+
+}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot) {
   out << snapshot.kernel;
@@ -18,7 +24,7 @@ std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot) {
 
 TestHost::Process::Process(TestHost& on)
     : network(on.kernel, on.clock),
-      host{on.kernel, network},
+      host{on.kernel, network, {.journal_directory = kJournalDirectory}},
       journal(on.directory),
       engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, on.limits_) {}
 
@@ -27,6 +33,16 @@ TestHost::TestHost(SteeringKind kind, Limits limits) : kernel(script, kind), lim
   if (std::getenv("FAULTD_TEST_LOG") == nullptr) spdlog::set_level(spdlog::level::off);
   kernel.AddInterface("eth0");
   kernel.AddInterface("eth1", /*default_route=*/false);
+  for (const auto& [path, device] : {std::pair(kJournalDirectory, 1), std::pair("/data", 2)}) {
+    kernel.fake_machine().file_systems[path] = {.path = path,
+                                                .type = "ext4",
+                                                .device = static_cast<uint64_t>(device),
+                                                .total_bytes = 100 * kGiB,
+                                                .used_bytes = 40 * kGiB,
+                                                .free_bytes = 55 * kGiB,
+                                                .total_inodes = 100'000,
+                                                .free_inodes = 90'000};
+  }
   process_ = std::make_unique<Process>(*this);
 }
 

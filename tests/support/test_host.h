@@ -25,7 +25,8 @@ struct HostSnapshot {
 std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot);
 
 // A host of fakes with a daemon on it, which can die and be started again over the same kernel and
-// the same files. It has the interface eth0 with the default route, and eth1.
+// the same files. It has the interface eth0 with the default route, and eth1; a disk
+// with the journal, and another one at /data, each with 55 of 100 GiB free.
 class TestHost {
  public:
   explicit TestHost(SteeringKind kind = SteeringKind::kNftables, Limits limits = {});

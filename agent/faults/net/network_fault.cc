@@ -128,9 +128,10 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
   return plan;
 }
 
-StatusOr<std::string> InjectNetworkFault(const std::string& id, const v1::NetworkTarget& target,
-                                         const PacketEffect& effect, const v1::NetworkUndo& undo,
-                                         Host& host) {
+StatusOr<std::optional<std::string>> InjectNetworkFault(const std::string& id,
+                                                        const v1::NetworkTarget& target,
+                                                        const PacketEffect& effect,
+                                                        const v1::NetworkUndo& undo, Host& host) {
   PlacedFault placed;
   placed.fault.id = id;
   placed.fault.effect = effect;

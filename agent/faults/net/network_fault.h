@@ -16,9 +16,10 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
                                      const PacketEffect& effect, const std::string& words,
                                      const ResolvedNames& names, Host& host, v1::NetworkUndo& undo);
 
-StatusOr<std::string> InjectNetworkFault(const std::string& id, const v1::NetworkTarget& target,
-                                         const PacketEffect& effect, const v1::NetworkUndo& undo,
-                                         Host& host);
+StatusOr<std::optional<std::string>> InjectNetworkFault(const std::string& id,
+                                                        const v1::NetworkTarget& target,
+                                                        const PacketEffect& effect,
+                                                        const v1::NetworkUndo& undo, Host& host);
 
 StatusOr<bool> RevertNetworkFault(const std::string& id, const v1::NetworkUndo& undo, Host& host);
 
@@ -33,6 +34,7 @@ Capability NetworkCapability(Host& host, bool needs_netem);
   const FaultKind arm##_fault = {                                                                  \
       .name = #arm,                                                                                \
       .survives_reboot = false,                                                                    \
+      .observe_interval = std::chrono::seconds(5),                                                 \
       .validate =                                                                                  \
           [](const v1::FaultSpec& spec) {                                                          \
             Status status = ValidateTarget(spec.arm().target(), "spec." #arm ".target");           \

@@ -33,6 +33,8 @@ TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
   EXPECT_EQ(shipped->limits.resolve_interval, defaults.limits.resolve_interval);
   EXPECT_EQ(shipped->limits.resolve_grace, defaults.limits.resolve_grace);
   EXPECT_EQ(shipped->steering, defaults.steering);
+  EXPECT_EQ(shipped->stress.memory_reserve, defaults.stress.memory_reserve);
+  EXPECT_EQ(shipped->stress.journal_reserve, defaults.stress.journal_reserve);
   EXPECT_EQ(shipped->protect, defaults.protect);
   EXPECT_EQ(shipped->aws_region, defaults.aws_region);
 }
@@ -49,6 +51,9 @@ max_active_faults = 7
 steering = "flower"
 resolve_interval = "5s"
 resolve_grace = "0s"
+[stress]
+memory_reserve = "1GiB"
+journal_reserve = "64M"
 [protect]
 endpoints = ["10.0.0.0/24", "fd00::/8", "bastion.example.com"]
 [aws]
@@ -63,6 +68,8 @@ region = "eu-west-1"
   EXPECT_EQ(config->steering, SteeringChoice::kFlower);
   EXPECT_EQ(config->limits.resolve_interval, std::chrono::seconds(5));
   EXPECT_EQ(config->limits.resolve_grace, std::chrono::seconds(0));
+  EXPECT_EQ(config->stress.memory_reserve, 1u << 30);
+  EXPECT_EQ(config->stress.journal_reserve, 64u << 20);
   EXPECT_EQ(config->protect.size(), 3u);
   EXPECT_EQ(config->aws_region, "eu-west-1");
 }
@@ -70,7 +77,8 @@ region = "eu-west-1"
 TEST(Config, NamesWhatIsWrongAndWhere) {
   EXPECT_EQ(
       ErrorOf("[limitz]\n"),
-      "faultd.toml:1:2: unknown section [limitz]; there are aws, daemon, limits, network, protect");
+      "faultd.toml:1:2: unknown section [limitz]; there are aws, daemon, limits, network, protect, "
+      "stress");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");

@@ -55,6 +55,17 @@ class ContractTest : public testing::TestWithParam<Case> {
     return plan->undo;
   }
 
+  // Until it is seen, as the engine does.
+  StatusOr<std::string> InjectFully(TestHost& host, const v1::Undo& undo) const {
+    for (int i = 0; i < 100; ++i) {
+      auto seen = kind().inject("it", spec_, undo, host.host());
+      if (!seen.ok()) return seen.status();
+      if (*seen) return **seen;
+      host.clock.Advance(std::chrono::milliseconds(2));
+    }
+    return absl::DeadlineExceededError("inject never says that it is seen");
+  }
+
   // Until it is seen gone, as the engine does.
   Status RevertFully(TestHost& host, const v1::Undo& undo) const {
     for (int i = 0; i < 100; ++i) {
@@ -84,7 +95,7 @@ TEST_P(ContractTest, InjectedItIsSeenAndReverted) {
   auto host = MakeHost();
   const HostSnapshot before = host->Snapshot();
   const v1::Undo undo = Plan(*host);
-  auto seen = kind().inject("it", spec_, undo, host->host());
+  const auto seen = InjectFully(*host, undo);
   ASSERT_EQ(seen.status(), absl::OkStatus());
   EXPECT_FALSE(seen->empty());
   EXPECT_EQ(kind().observe("it", host->host()).status(), absl::OkStatus());
@@ -96,7 +107,7 @@ TEST_P(ContractTest, RevertMayBeRepeated) {
   auto host = MakeHost();
   const HostSnapshot before = host->Snapshot();
   const v1::Undo undo = Plan(*host);
-  ASSERT_TRUE(kind().inject("it", spec_, undo, host->host()).ok());
+  ASSERT_TRUE(InjectFully(*host, undo).ok());
   EXPECT_EQ(RevertFully(*host, undo), absl::OkStatus());
   EXPECT_EQ(RevertFully(*host, undo), absl::OkStatus());
   EXPECT_EQ(host->Snapshot(), before);
@@ -113,9 +124,9 @@ TEST_P(ContractTest, InjectMayBeRepeated) {
   auto host = MakeHost();
   const HostSnapshot before = host->Snapshot();
   const v1::Undo undo = Plan(*host);
-  ASSERT_TRUE(kind().inject("it", spec_, undo, host->host()).ok());
+  ASSERT_TRUE(InjectFully(*host, undo).ok());
   const KernelState once = host->kernel.state();
-  ASSERT_TRUE(kind().inject("it", spec_, undo, host->host()).ok());
+  ASSERT_TRUE(InjectFully(*host, undo).ok());
   EXPECT_EQ(host->kernel.state(), once);
   EXPECT_EQ(RevertFully(*host, undo), absl::OkStatus());
   EXPECT_EQ(host->Snapshot(), before);
@@ -131,7 +142,7 @@ TEST_P(ContractTest, WhateverFailsInInjectRevertPutsTheHostBack) {
         const v1::Undo undo = Plan(*host);
         host->script.Reset();
         host->script.FailAt(call, failure, count);
-        const bool injected = kind().inject("it", spec_, undo, host->host()).ok();
+        const bool injected = InjectFully(*host, undo).ok();
         const bool all_tried = host->script.calls() < call;
         host->script.Reset();
         ASSERT_EQ(RevertFully(*host, undo), absl::OkStatus());
@@ -154,7 +165,7 @@ TEST_P(ContractTest, WhateverFailsInRevertTheNextRevertPutsTheHostBack) {
         auto host = MakeHost();
         const HostSnapshot before = host->Snapshot();
         const v1::Undo undo = Plan(*host);
-        ASSERT_TRUE(kind().inject("it", spec_, undo, host->host()).ok());
+        ASSERT_TRUE(InjectFully(*host, undo).ok());
         host->script.Reset();
         host->script.FailAt(call, failure, count);
         (void)RevertFully(*host, undo);

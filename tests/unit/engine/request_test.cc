@@ -43,8 +43,10 @@ TEST(RequestTest, ChosenIdsAreValidAndDiffer) {
 }
 
 TEST(RequestTest, SpecMustSayAKind) {
-  EXPECT_EQ(ValidateSpec({}).message(),
-            "spec: says no kind of fault; set one of latency, loss, blackhole, noop");
+  EXPECT_EQ(
+      ValidateSpec({}).message(),
+      "spec: says no kind of fault; set one of latency, loss, blackhole, cpu, memory, disk_fill, "
+      "disk_io, noop");
 }
 
 TEST(RequestTest, LeaseIsRequiredAndBounded) {

@@ -1,0 +1,45 @@
+#include "faults/stress/disk_room.h"
+
+#include "base/strings.h"
+#include "base/units.h"
+
+namespace faultd {
+
+StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view field, Host& host) {
+  // Enough for as many records as there can be faults.
+  constexpr uint64_t kJournalInodes = 2048;
+  DiskRoom room;
+  auto facts = host.kernel.machine().FileSystemOf(directory);
+  if (absl::IsNotFound(facts.status()))
+    return PreconditionError("PATH", directory,
+                             StrCat(field, ": there is no directory ", directory));
+  RETURN_IF_ERROR(Annotate(facts.status(), field));
+  room.facts = *std::move(facts);
+  if (room.facts.pseudo) {
+    return PreconditionError("PATH", directory,
+                             StrCat(field, ": ", directory, " is on a file system of type ",
+                                    room.facts.type, ", which is no place for files"));
+  }
+  if (room.facts.read_only) {
+    return PreconditionError(
+        "PATH", directory,
+        StrCat(field, ": ", directory, " is on a file system that is mounted read-only"));
+  }
+  if (host.stress.journal_directory.empty()) return room;
+  ASSIGN_OR_RETURN(const FileSystemFacts journal,
+                   host.kernel.machine().FileSystemOf(host.stress.journal_directory));
+  if (journal.device == room.facts.device) {
+    room.keep_free = host.stress.journal_reserve;
+    room.keep_inodes = kJournalInodes;
+  }
+  return room;
+}
+
+std::string WordsFor(const DiskRoom& room) {
+  std::string words = StrCat(FormatSize(room.facts.free_bytes), " are free");
+  if (room.keep_free > 0)
+    StrAppend(&words, ", of which ", FormatSize(room.keep_free), " are kept for the journal");
+  return words;
+}
+
+}  // namespace faultd

@@ -1,0 +1,82 @@
+#include "kernel/cgroup.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_split.h"
+#include "base/file_io.h"
+
+namespace faultd {
+namespace {
+
+bool Contains(const std::vector<std::string>& list, std::string_view wanted) {
+  return std::find(list.begin(), list.end(), wanted) != list.end();
+}
+
+struct Mount {
+  std::string root;  // of the hierarchy, as seen at the mount
+  std::string path;
+};
+
+// A line of mountinfo: ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPER-OPTIONS
+// (proc(5)). An empty controller stands for cgroup v2.
+StatusOr<std::optional<Mount>> FindMount(std::string_view controller) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/self/mountinfo"));
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::vector<std::string> sides = absl::StrSplit(line, absl::MaxSplits(" - ", 1));
+    if (sides.size() != 2) continue;
+    const std::vector<std::string> left = absl::StrSplit(sides[0], ' ');
+    const std::vector<std::string> right = absl::StrSplit(sides[1], ' ');
+    if (left.size() < 5 || right.size() < 3) continue;
+    const bool match = controller.empty() ? right[0] == "cgroup2"
+                                          : right[0] == "cgroup" &&
+                                                Contains(absl::StrSplit(right[2], ','), controller);
+    if (match) return Mount{left[3], left[4]};
+  }
+  return std::nullopt;
+}
+
+// A line of /proc/self/cgroup: ID:CONTROLLERS:PATH (cgroups(7)).
+StatusOr<std::optional<std::string>> FindPath(std::string_view controller) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/self/cgroup"));
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
+    if (parts.size() != 3) continue;
+    const bool match =
+        controller.empty() ? parts[0] == "0" : Contains(absl::StrSplit(parts[1], ','), controller);
+    if (match) return parts[2];
+  }
+  return std::nullopt;
+}
+
+StatusOr<std::optional<CgroupPlace>> FindPlace(std::string_view controller) {
+  ASSIGN_OR_RETURN(const auto mount, FindMount(controller));
+  ASSIGN_OR_RETURN(std::optional<std::string> path, FindPath(controller));
+  if (!mount || !path) return std::nullopt;
+  // In a container the mount may show a part of the hierarchy only.
+  if (mount->root != "/" && path->compare(0, mount->root.size(), mount->root) == 0) {
+    path->erase(0, mount->root.size());
+  }
+  if (*path == "/") path->clear();
+  return CgroupPlace{mount->path, mount->path + *path};
+}
+
+}  // namespace
+
+StatusOr<std::optional<CgroupPlace>> UnifiedCgroup() { return FindPlace(""); }
+
+StatusOr<std::optional<CgroupPlace>> LegacyCgroup(std::string_view controller) {
+  return FindPlace(controller);
+}
+
+std::vector<std::string> Ancestry(const CgroupPlace& place) {
+  std::vector<std::string> directories;
+  for (std::string at = place.path; at.size() >= place.mount.size();) {
+    directories.push_back(at);
+    const size_t slash = at.rfind('/');
+    if (slash == std::string::npos) break;
+    at.resize(slash);
+  }
+  return directories;
+}
+
+}  // namespace faultd

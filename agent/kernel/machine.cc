@@ -1,0 +1,220 @@
+#include "kernel/machine.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <map>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "base/file_io.h"
+#include "base/strings.h"
+#include "base/unique_fd.h"
+#include "kernel/cgroup.h"
+
+namespace faultd {
+namespace {
+
+struct KnownFileSystem {
+  std::string_view name;
+  bool pseudo;
+};
+
+// statfs(2); magic numbers that linux/magic.h lacks are spelled out.
+KnownFileSystem TypeOf(uint32_t magic) {
+  static const std::map<uint32_t, KnownFileSystem> kKnown = {
+      {EXT4_SUPER_MAGIC, {"ext4", false}},
+      {XFS_SUPER_MAGIC, {"xfs", false}},
+      {BTRFS_SUPER_MAGIC, {"btrfs", false}},
+      {TMPFS_MAGIC, {"tmpfs", false}},
+      {OVERLAYFS_SUPER_MAGIC, {"overlayfs", false}},
+      {NFS_SUPER_MAGIC, {"nfs", false}},
+      {PROC_SUPER_MAGIC, {"proc", true}},
+      {SYSFS_MAGIC, {"sysfs", true}},
+      {CGROUP_SUPER_MAGIC, {"cgroup", true}},
+      {CGROUP2_SUPER_MAGIC, {"cgroup2", true}},
+      {DEBUGFS_MAGIC, {"debugfs", true}},
+      {TRACEFS_MAGIC, {"tracefs", true}},
+      {SECURITYFS_MAGIC, {"securityfs", true}},
+      {SELINUX_MAGIC, {"selinuxfs", true}},
+      {BPF_FS_MAGIC, {"bpf", true}},
+      {DEVPTS_SUPER_MAGIC, {"devpts", true}},
+      {PSTOREFS_MAGIC, {"pstore", true}},
+      {EFIVARFS_MAGIC, {"efivarfs", true}},
+      {BINFMTFS_MAGIC, {"binfmt_misc", true}},
+      {HUGETLBFS_MAGIC, {"hugetlbfs", true}},
+      {NSFS_MAGIC, {"nsfs", true}},
+      {CRAMFS_MAGIC, {"cramfs", false}},
+      {SQUASHFS_MAGIC, {"squashfs", false}},
+      {0x62656570, {"configfs", true}},
+      {0x19800202, {"mqueue", true}},
+      {0x65735543, {"fusectl", true}},
+  };
+  const auto found = kKnown.find(magic);
+  return found == kKnown.end() ? KnownFileSystem{"", false} : found->second;
+}
+
+StatusOr<uint64_t> MemInfo(std::string_view text, std::string_view name) {
+  const size_t at = text.find(StrCat(name, ":"));
+  uint64_t kilobytes = 0;
+  if (at != std::string_view::npos) {
+    const std::string_view rest = text.substr(at + name.size() + 1);
+    if (absl::SimpleAtoi(ToAbsl(rest.substr(0, rest.find("kB"))), &kilobytes))
+      return kilobytes << 10;
+  }
+  return absl::InternalError(StrCat("/proc/meminfo has no ", name));
+}
+
+// Of a file with one number; nullopt if there is none ("max", or no such file).
+std::optional<uint64_t> NumberIn(const std::string& path) {
+  const auto text = ReadSmallFile(path);
+  uint64_t number = 0;
+  if (!text.ok() || !absl::SimpleAtoi(*text, &number)) return std::nullopt;
+  return number;
+}
+
+// Lowers the facts to what a cgroup's limit allows. Clean page cache does not count as taken.
+void ApplyLimit(const std::string& directory, const char* limit_name, const char* usage_name,
+                MemoryFacts& facts) {
+  const auto limit = NumberIn(StrCat(directory, "/", limit_name));
+  const auto usage = NumberIn(StrCat(directory, "/", usage_name));
+  if (!limit || !usage || *limit >= facts.total) return;
+  uint64_t cache = 0;
+  if (const auto stat = ReadSmallFile(StrCat(directory, "/memory.stat")); stat.ok()) {
+    for (absl::string_view line : absl::StrSplit(*stat, '\n')) {
+      if (absl::StartsWith(line, "inactive_file "))
+        (void)absl::SimpleAtoi(line.substr(line.find(' ') + 1), &cache);
+    }
+  }
+  const uint64_t used = *usage - std::min(cache, *usage);
+  facts.total = *limit;
+  facts.available = std::min(facts.available, *limit - std::min(used, *limit));
+}
+
+StatusOr<std::string> PathOf(const UniqueFd& directory) {
+  char path[PATH_MAX];
+  const ssize_t length =
+      readlink(StrCat("/proc/self/fd/", directory.get()).c_str(), path, sizeof(path));
+  if (length < 0) return ErrnoStatus(errno, "read the path of a directory");
+  return std::string(path, static_cast<size_t>(length));
+}
+
+class LinuxMachine final : public Machine {
+ public:
+  StatusOr<std::vector<int>> UsableCores() override {
+    // A set larger than any machine: the kernel refuses one that is smaller than its own.
+    constexpr int kMost = 8192;
+    cpu_set_t* set = CPU_ALLOC(kMost);
+    const size_t size = CPU_ALLOC_SIZE(kMost);
+    CPU_ZERO_S(size, set);
+    const bool known = sched_getaffinity(0, size, set) == 0;
+    const int error = errno;
+    std::vector<int> cores;
+    for (int core = 0; known && core < kMost; ++core) {
+      if (CPU_ISSET_S(static_cast<size_t>(core), size, set)) cores.push_back(core);
+    }
+    CPU_FREE(set);
+    if (!known) return ErrnoStatus(error, "read CPU affinity");
+    return cores;
+  }
+
+  StatusOr<double> CpuQuota() override {
+    double least = 0;
+    const auto allow = [&least](double cores) {
+      least = least > 0 ? std::min(least, cores) : cores;
+    };
+    ASSIGN_OR_RETURN(const auto unified, UnifiedCgroup());
+    if (unified) {
+      for (const std::string& directory : Ancestry(*unified)) {
+        const auto text = ReadSmallFile(directory + "/cpu.max");
+        if (!text.ok()) continue;
+        const std::vector<std::string> parts = absl::StrSplit(*text, ' ');
+        double quota = 0;
+        double period = 0;
+        if (parts.size() == 2 && absl::SimpleAtod(parts[0], &quota) &&
+            absl::SimpleAtod(parts[1], &period) && period > 0) {
+          allow(quota / period);
+        }
+      }
+    }
+    ASSIGN_OR_RETURN(const auto legacy, LegacyCgroup("cpu"));
+    if (legacy) {
+      for (const std::string& directory : Ancestry(*legacy)) {
+        // -1, which is no number here, stands for no limit.
+        const auto quota = NumberIn(directory + "/cpu.cfs_quota_us");
+        const auto period = NumberIn(directory + "/cpu.cfs_period_us");
+        if (quota && period && *period > 0)
+          allow(static_cast<double>(*quota) / static_cast<double>(*period));
+      }
+    }
+    return least;
+  }
+
+  StatusOr<MemoryFacts> Memory() override {
+    ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/meminfo"));
+    MemoryFacts facts;
+    ASSIGN_OR_RETURN(facts.total, MemInfo(text, "MemTotal"));
+    ASSIGN_OR_RETURN(facts.available, MemInfo(text, "MemAvailable"));
+    ASSIGN_OR_RETURN(const auto unified, UnifiedCgroup());
+    if (unified) {
+      for (const std::string& directory : Ancestry(*unified))
+        ApplyLimit(directory, "memory.max", "memory.current", facts);
+    }
+    ASSIGN_OR_RETURN(const auto legacy, LegacyCgroup("memory"));
+    if (legacy) {
+      for (const std::string& directory : Ancestry(*legacy))
+        ApplyLimit(directory, "memory.limit_in_bytes", "memory.usage_in_bytes", facts);
+    }
+    return facts;
+  }
+
+  StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) override {
+    const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid() && errno == ENOTDIR)
+      return PreconditionError("PATH", directory, StrCat(directory, " is not a directory"));
+    if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", directory));
+    struct statfs type{};
+    struct statvfs room{};
+    struct stat inode{};
+    if (fstatfs(fd.get(), &type) != 0 || fstatvfs(fd.get(), &room) != 0 ||
+        fstat(fd.get(), &inode) != 0) {
+      return ErrnoStatus(errno, StrCat("read the file system of ", directory));
+    }
+    const auto magic = static_cast<uint32_t>(type.f_type);
+    const KnownFileSystem known = TypeOf(magic);
+    FileSystemFacts facts;
+    ASSIGN_OR_RETURN(facts.path, PathOf(fd));
+    facts.type =
+        known.name.empty() ? absl::StrCat("0x", absl::Hex(magic)) : std::string(known.name);
+    facts.pseudo = known.pseudo;
+    facts.read_only = (room.f_flag & ST_RDONLY) != 0;
+    facts.device = inode.st_dev;
+    facts.total_bytes = room.f_blocks * room.f_frsize;
+    facts.used_bytes = (room.f_blocks - room.f_bfree) * room.f_frsize;
+    facts.free_bytes = room.f_bavail * room.f_frsize;
+    facts.total_inodes = room.f_files;
+    facts.free_inodes = room.f_favail;
+    return facts;
+  }
+};
+
+}  // namespace
+
+double FileSystemFacts::PercentFull() const {
+  const uint64_t reachable = used_bytes + free_bytes;
+  return reachable == 0 ? 100
+                        : 100 * static_cast<double>(used_bytes) / static_cast<double>(reachable);
+}
+
+std::unique_ptr<Machine> OpenMachine() { return std::make_unique<LinuxMachine>(); }
+
+}  // namespace faultd

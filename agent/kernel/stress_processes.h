@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace faultd {
+
+// Starts, finds and ends stress processes: one per fault, in a cgroup of its own where cgroup v2 is
+// there, killed by the kernel when this process dies. Orders and reports are passed on unread.
+//
+// Whatever belongs to a fault carries its id, so that another process can find and end it: the
+// process in its arguments, the cgroup and the directory for files in their names.
+class StressProcesses {
+ public:
+  virtual ~StressProcesses() = default;
+
+  // Directory of the cgroup in which the processes' cgroups are made; "" where there is no cgroup
+  // v2 that this process may change.
+  virtual StatusOr<std::string> CgroupParent() = 0;
+  // Whether Start has got as far as a process, and End has not seen it gone since.
+  virtual bool Started(const std::string& id) const = 0;
+  // Starts the process for a fault that has none, and hands it the order.
+  virtual Status Start(const std::string& id, const std::string& cgroup_parent,
+                       const std::string& order) = 0;
+  // The newest report; nullopt before the first. DATA_LOSS, with how it ended, if the process is
+  // gone.
+  virtual StatusOr<std::optional<std::string>> Report(const std::string& id) = 0;
+  // Kills the process, whoever started it, and removes the cgroup. True when both are seen gone.
+  virtual StatusOr<bool> End(const std::string& id, const std::string& cgroup_parent) = 0;
+
+  // Path of the directory for a fault's files with names.
+  static std::string FilesDirectory(const std::string& id, const std::string& path);
+  // Removes it with what is in it, some hundred files at a time. True when it is seen gone. To be
+  // called when the process is gone.
+  virtual StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) = 0;
+
+  // Ids of the faults of which a process or a cgroup is there that this process has not started, in
+  // order.
+  virtual StatusOr<std::vector<std::string>> ListStrays() = 0;
+};
+
+struct StressProgram {
+  std::string path;       // of faultd-stress; empty: for a process that starts none
+  std::string state_dir;  // tells our processes from those of another daemon
+};
+
+std::unique_ptr<StressProcesses> OpenStressProcesses(StressProgram program);
+
+}  // namespace faultd

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "kernel/process.h"
+
+namespace faultd {
+
+struct TaggedProcess {
+  Process process;
+  std::string fault_id;
+};
+
+// The running stress processes of the daemon with this state directory, known by their arguments
+// (--fault ID --state-dir DIRECTORY).
+StatusOr<std::vector<TaggedProcess>> FindStressProcesses(const std::string& state_dir);
+
+}  // namespace faultd
