@@ -113,14 +113,15 @@ StatusOr<FaultPlan> Plan(const v1::MemoryStress& memory, Host& host, std::string
   ASSIGN_OR_RETURN(const Amounts amounts, AmountsFor(memory, host));
   const MemoryFacts& facts = amounts.facts;
   const bool absolute = memory.mode() == v1::MEMORY_MODE_ABSOLUTE;
-  const uint64_t most = absolute ? facts.total : facts.available;
-  if (amounts.bytes + amounts.reserve > most) {
+  const uint64_t whole = absolute ? facts.total : facts.available;
+  const uint64_t most = whole - std::min(whole, amounts.reserve);
+  if (amounts.bytes > most) {
     return PreconditionError(
         "MEMORY", "host",
         StrCat(FormatSize(amounts.bytes), " is more than there is: of ", FormatSize(facts.total),
                " ", FormatSize(facts.available), " are available, and a reserve of ",
-               FormatSize(amounts.reserve), " is never taken; ask for ",
-               FormatSize(most - std::min(most, amounts.reserve)), " at most"));
+               FormatSize(amounts.reserve), " is never taken; ask for ", FormatSize(most),
+               " at most"));
   }
   FaultPlan plan;
   plan.summary = StrCat("memory ", absolute ? "in use brought to " : "", FormatSize(amounts.bytes),

@@ -158,6 +158,8 @@ class Daemon:
         self.log = os.path.join(self.directory, "log")
         with open(self.config, "w", encoding="utf8") as file:
             file.write(config)
+        self.arguments = []
+        self.wrapper = []  # a command that ends in exec of what follows
         self.process = None
 
     def start(self, read_notifications=True):
@@ -168,7 +170,7 @@ class Daemon:
             ready.bind(notify)
             ready.settimeout(DEADLINE)
             self.process = subprocess.Popen(
-                [f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime],
+                [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime, *self.arguments],
                 stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify))
             if read_notifications:
                 self.wait_for_ready(ready)
@@ -223,6 +225,18 @@ class Daemon:
                     words = file.read().split(b"\0")
                 if words[0].endswith(b"faultd-guardian") and self.state.encode() in words:
                     pids.append(int(pid))
+        return pids
+
+    def stress_processes(self, id=None):
+        """Process ids of the stress processes of this daemon, or of one of its faults."""
+        pids = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if words[0].endswith(b"faultd-stress") and os.path.realpath(self.state).encode() in words:
+                    if id is None or id.encode() in words:
+                        pids.append(int(pid))
         return pids
 
     def records(self):
@@ -286,7 +300,7 @@ def spec(kind, to=(), **fields):
         if name == "except_":
             for text in value:
                 getattr(arm.target, "except").add(**endpoint(text))
-        elif name in ("delay", "jitter"):
+        elif name in ("delay", "jitter", "ramp"):
             getattr(arm, name).FromNanoseconds(int(value * 1e9))
         elif name == "interfaces":
             arm.target.interfaces.extend(value)
@@ -294,8 +308,8 @@ def spec(kind, to=(), **fields):
             for key, number in value.items():
                 setattr(arm.gilbert_elliott, key, number)
         else:
-            message = arm.target if name in arm.target.DESCRIPTOR.fields_by_name else arm
-            if isinstance(value, str):
+            message = arm if name in arm.DESCRIPTOR.fields_by_name else arm.target
+            if isinstance(value, str) and message.DESCRIPTOR.fields_by_name[name].enum_type:
                 value = message.DESCRIPTOR.fields_by_name[name].enum_type.values_by_name[value].number
             setattr(message, name, value)
     return result

@@ -76,5 +76,30 @@ TEST(ParsePercentTest, ReadsNumbersFrom0To100) {
   }
 }
 
+TEST(ParseSizeTest, ReadsBytesAndUnits) {
+  EXPECT_EQ(*ParseSize("0"), 0u);
+  EXPECT_EQ(*ParseSize("4096"), 4096u);
+  EXPECT_EQ(*ParseSize("9223372036854775807"), 9223372036854775807u);
+  EXPECT_EQ(*ParseSize("7B"), 7u);
+  EXPECT_EQ(*ParseSize("4GiB"), uint64_t{4} << 30);
+  EXPECT_EQ(*ParseSize("4G"), uint64_t{4} << 30);
+  EXPECT_EQ(*ParseSize("1.5TB"), 1'500'000'000'000u);
+  EXPECT_EQ(*ParseSize("0.5K"), 512u);
+  for (const std::string text : {"", "-1", "4 GiB", "4gib", "GiB", "1.5", "1e3",
+                                 "9223372036854775808", "9999999TiB", "1..5M", "4GiBs"}) {
+    EXPECT_EQ(ParseSize(text).status().message(),
+              "\"" + text + "\" is not a size: write 4GiB, 512MiB or a number of bytes");
+  }
+}
+
+TEST(FormatSizeTest, IsShort) {
+  EXPECT_EQ(FormatSize(0), "0B");
+  EXPECT_EQ(FormatSize(1023), "1023B");
+  EXPECT_EQ(FormatSize(uint64_t{4} << 30), "4GiB");
+  EXPECT_EQ(FormatSize(1'310'720), "1.25MiB");
+  EXPECT_EQ(FormatSize(1'000'000'000), "954MiB");
+  EXPECT_EQ(FormatSize(~uint64_t{0}), "16EiB");
+}
+
 }  // namespace
 }  // namespace faultd

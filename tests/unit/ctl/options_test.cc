@@ -86,6 +86,79 @@ TEST(Options, MakeTheRequestsOfOtherKinds) {
                R"(spec { noop { note: "hello" } } duration { seconds: 5400 })");
 }
 
+TEST(Options, MakeTheRequestsOfStress) {
+  ExpectInject("cpu --load 80 --cores all --for 5m",
+               R"(spec { cpu { load_percent: 80 } } duration { seconds: 300 })");
+  ExpectInject("cpu --load 12.5% --cores 0-3,7 --mode total --ramp 30s --priority idle --for 5m",
+               R"(spec { cpu { load_percent: 12.5 core_list: "0-3,7" mode: CPU_MODE_TOTAL
+                               ramp { seconds: 30 } priority: CPU_PRIORITY_IDLE } }
+                  duration { seconds: 300 })");
+  ExpectInject("cpu --load 80 --cores 2 --mode add --for 5m",
+               R"(spec { cpu { load_percent: 80 core_count: 2 mode: CPU_MODE_ADD } }
+                  duration { seconds: 300 })");
+  ExpectInject("memory --size 4GiB --for 5m",
+               R"(spec { memory { bytes: 4294967296 } } duration { seconds: 300 })");
+  ExpectInject(
+      "memory --percent 75 --mode absolute --rate 100MiB --content compressible --backing "
+      "page-cache --reserve 1G --for 5m",
+      R"(spec { memory { percent_of_total: 75 mode: MEMORY_MODE_ABSOLUTE
+                         bytes_per_second: 104857600 content: MEMORY_CONTENT_COMPRESSIBLE
+                         backing: MEMORY_BACKING_PAGE_CACHE reserve_bytes: 1073741824 } }
+         duration { seconds: 300 })");
+  ExpectInject("memory --percent-of-available 50 --ramp 1m --for 5m",
+               R"(spec { memory { percent_of_available: 50 ramp { seconds: 60 } } }
+                  duration { seconds: 300 })");
+  ExpectInject("disk-fill --path /var --percent 95 --for 5m",
+               R"(spec { disk_fill { path: "/var" percent_full: 95 } } duration { seconds: 300 })");
+  ExpectInject("disk-fill --path /var --leave 1GiB --for 5m",
+               R"(spec { disk_fill { path: "/var" leave_free_bytes: 1073741824 } }
+                  duration { seconds: 300 })");
+  ExpectInject("disk-fill --path /var --inodes-percent 100 --for 5m",
+               R"(spec { disk_fill { path: "/var" inodes_percent_full: 100 } }
+                  duration { seconds: 300 })");
+  ExpectInject(
+      "disk-io --path /var/tmp --threads 4 --block 4k --mix 70/30 --for 5m",
+      R"(spec { disk_io { path: "/var/tmp" threads: 4 block_bytes: 4096 read_percent: 70 } }
+                  duration { seconds: 300 })");
+  ExpectInject(
+      "disk-io --path / --pattern sequential --buffered --file-size 1GiB --iops 500 --for 5m",
+      R"(spec { disk_io { path: "/" pattern: ACCESS_PATTERN_SEQUENTIAL direct: false
+                          file_bytes: 1073741824 operations_per_second: 500 } }
+         duration { seconds: 300 })");
+  ExpectInject("disk-io --path / --direct --rate 50MiB --for 5m",
+               R"(spec { disk_io { path: "/" direct: true bytes_per_second: 52428800 } }
+                  duration { seconds: 300 })");
+}
+
+TEST(Options, OfStressThatMakeNoSense) {
+  EXPECT_EQ(ErrorOf("cpu --for 5m"), "--load: is missing: write e.g. --load 80");
+  EXPECT_EQ(ErrorOf("cpu --load 80 --cores x --for 5m"),
+            "--cores: \"x\" is not known; write all, a count such as 2, or a list such as 0-3,7 "
+            "(core 5 alone: 5-5)");
+  EXPECT_EQ(ErrorOf("cpu --load 80 --mode both --for 5m"),
+            "--mode: \"both\" is not known; write add or total");
+  EXPECT_EQ(ErrorOf("memory --for 5m"),
+            "--size: is missing: write e.g. --size 4GiB (one of --size, --percent, "
+            "--percent-of-available)");
+  EXPECT_EQ(ErrorOf("memory --size 1G --percent 5 --for 5m"),
+            "--size: cannot go with --percent; give one of them");
+  EXPECT_EQ(ErrorOf("memory --size 1G --ramp 1m --rate 1M --for 5m"),
+            "--ramp: cannot go with --rate; give one of them");
+  EXPECT_EQ(ErrorOf("memory --size lots --for 5m"),
+            "--size: \"lots\" is not a size: write 4GiB, 512MiB or a number of bytes");
+  EXPECT_EQ(ErrorOf("disk-fill --size 1G --for 5m"), "--path: is missing: write e.g. --path /var");
+  EXPECT_EQ(ErrorOf("disk-fill --path /var --for 5m"),
+            "--percent: is missing: write e.g. --percent 95 (one of --percent, --size, --leave, "
+            "--inodes-percent)");
+  for (const std::string mix : {"70", "70/40", "a/b", "130/-30", "70/30/0"}) {
+    EXPECT_EQ(ErrorOf("disk-io --path / --for 5m --mix " + mix),
+              "--mix: \"" + mix +
+                  "\" is not a mix; write the shares of reads and writes in per cent, e.g. 70/30");
+  }
+  EXPECT_EQ(ErrorOf("disk-io --path / --direct --buffered --for 5m"),
+            "--direct: cannot go with --buffered; give one of them");
+}
+
 TEST(Options, AnEndpointsOwnProtocolWins) {
   ExpectInject("blackhole --to a/tcp --to b --protocol udp --for 1s", R"(
       spec { blackhole { target { to { host: "a" protocol: PROTOCOL_TCP }
