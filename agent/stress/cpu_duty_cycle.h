@@ -17,20 +17,18 @@ class DutyCycle {
   };
 
   // Of the CPU time that the thread could not get it makes up for `longest_debt` at most, lest it
-  // take the core whole for long once there is room again. `seed` is different for
-  // each core.
+  // take the core whole for long once there is room again. With a `seed` of its own each, cores do
+  // not run their bursts at the same time.
   DutyCycle(std::chrono::nanoseconds longest_debt, uint32_t seed)
-      : longest_debt_(longest_debt), random_((seed + 1) * 2654435761u) {}
+      : longest_debt_(longest_debt), seed_(seed) {}
 
   // The period that begins `now`, with `used` on the thread's CPU clock; `share` is 0 to 1, and
   // also what is owed for the time since the end of the last period.
   Period Next(std::chrono::nanoseconds now, std::chrono::nanoseconds used, double share);
 
  private:
-  std::chrono::nanoseconds Length(double share);
-
   const std::chrono::nanoseconds longest_debt_;
-  uint32_t random_;
+  const uint32_t seed_;
   bool begun_ = false;
   Period last_{};
 };

@@ -25,7 +25,7 @@ class CpuThread {
 
   // CPU time so far. From any thread.
   std::chrono::nanoseconds used() const;
-  // Whether the thread yields to all that is not idle in this sense too (SCHED_IDLE, sched(7)).
+  // From now on it gets only what nobody else wants (SCHED_IDLE, sched(7)).
   Status MakeIdle();
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds kInterval = std::chrono::milliseconds(50);
+constexpr nanoseconds kInterval = std::chrono::milliseconds(25);
 
 }  // namespace
 
@@ -27,7 +27,7 @@ StatusOr<std::unique_ptr<CpuTotal>> CpuTotal::Start(CpuCore::Share target, const
 
 void CpuTotal::Run(const CpuCore::Share& target, const Cores& cores, Shares& left) const {
   CoreUtilisation utilisation;
-  std::vector<OthersShare> others(cores.size());
+  std::vector<ShareOfTotal> shares(cores.size());
   std::vector<nanoseconds> used(cores.size());
   nanoseconds measured{};
   while (!stop_) {
@@ -42,8 +42,8 @@ void CpuTotal::Run(const CpuCore::Share& target, const Cores& cores, Shares& lef
         left[i] = 0;
         continue;
       }
-      others[i].Update(core->second, Ratio(used[i] - before, elapsed), elapsed);
-      left[i] = std::max(0.0, target(now) - others[i].get());
+      left[i] =
+          shares[i].Update(core->second, Ratio(used[i] - before, elapsed), target(now), elapsed);
     }
     SleepUntil(now + kInterval);
   }

@@ -17,11 +17,18 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// Of the latest sample in the estimate, and of one that shows a change.
+// Of the latest sample in what others are believed to take, and of one that shows a change: one
+// that is off by more than the steps of 10 ms in IdleTimes and the bursts of others explain.
 constexpr double kWeight = 0.2;
-constexpr double kWeightOfChange = 0.7;
-// More than the steps of 10 ms in IdleTimes explain.
-constexpr nanoseconds kChange = std::chrono::milliseconds(15);
+constexpr double kWeightOfChange = 0.8;
+constexpr nanoseconds kChange = std::chrono::milliseconds(20);
+
+// While others change, what is believed of them lags behind: core time that was taken too little or
+// too much by this is made up for, within so many seconds. There is room for the steps of IdleTimes
+// on both sides: with less, the mean would be off.
+constexpr double kMakeUpIn = 0.3;
+constexpr double kMostLacking = 0.02;
+constexpr double kMostExcess = 0.04;
 
 }  // namespace
 
@@ -67,13 +74,13 @@ double Ratio(nanoseconds part, nanoseconds whole) {
   return static_cast<double>(part.count()) / static_cast<double>(whole.count());
 }
 
-void OthersShare::Update(double busy, double own, nanoseconds elapsed) {
-  const double change = busy - own - share_;
+double ShareOfTotal::Update(double busy, double own, double target, nanoseconds elapsed) {
+  const double change = busy - own - others_;
   const bool real = std::abs(change) > Ratio(kChange, elapsed);
-  const double weight = std::max(real ? kWeightOfChange : kWeight, 1.0 / ++samples_);
-  share_ += weight * change;
+  others_ += std::max(real ? kWeightOfChange : kWeight, 1.0 / ++samples_) * change;
+  lacking_s_ += (target - busy) * std::chrono::duration<double>(elapsed).count();
+  lacking_s_ = std::clamp(lacking_s_, -kMostExcess, kMostLacking);
+  return std::clamp(target - std::clamp(others_, 0.0, 1.0) + lacking_s_ / kMakeUpIn, 0.0, 1.0);
 }
-
-double OthersShare::get() const { return std::clamp(share_, 0.0, 1.0); }
 
 }  // namespace faultd

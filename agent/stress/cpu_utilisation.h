@@ -34,16 +34,17 @@ class CoreUtilisation {
 // 0 if `whole` is none.
 double Ratio(std::chrono::nanoseconds part, std::chrono::nanoseconds whole);
 
-// What others do on a core, from samples as coarse as IdleTimes: smooth while it stays the same,
-// quick to follow when it changes.
-class OthersShare {
+// What to take of a core so that, with what others take, it comes to a target: from samples as
+// coarse as IdleTimes. Steady while others stay the same, quick to follow when they change.
+class ShareOfTotal {
  public:
-  // For the time `elapsed` the core was busy for the share `busy`, of which `own` was ours.
-  void Update(double busy, double own, std::chrono::nanoseconds elapsed);
-  double get() const;  // 0 to 1
+  // In the time `elapsed` the core was busy for the share `busy`, of which `own` was ours. Returns
+  // the share to take from now on, 0 to 1.
+  double Update(double busy, double own, double target, std::chrono::nanoseconds elapsed);
 
  private:
-  double share_ = 0;  // may be a little out of range, as samples are
+  double others_ = 0;  // may be a little out of range, as samples are
+  double lacking_s_ = 0;
   int samples_ = 0;
 };
 

@@ -31,13 +31,18 @@ DiskBuffer::DiskBuffer(DiskBuffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(other.size_), random_(other.random_) {}
 
 DiskBuffer& DiskBuffer::operator=(DiskBuffer&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(random_, other.random_);
+  if (this != &other) {
+    Release();
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = other.size_;
+    random_ = other.random_;
+  }
   return *this;
 }
 
-DiskBuffer::~DiskBuffer() {
+DiskBuffer::~DiskBuffer() { Release(); }
+
+void DiskBuffer::Release() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
@@ -77,7 +82,7 @@ Status WriteError(int error, std::string_view attempt, uint64_t done, uint64_t w
         StrCat(attempt, ": disk quota exceeded", how_far,
                " (a quota of the user or of the directory's project)"));
   }
-  return ErrnoStatus(error, StrCat(attempt, ": write", how_far));
+  return ErrnoStatus(error, StrCat(attempt, how_far));
 }
 
 }  // namespace faultd

@@ -26,6 +26,7 @@ class DiskBuffer {
 
  private:
   DiskBuffer(char* data, size_t size);
+  void Release();
 
   char* data_ = nullptr;
   size_t size_ = 0;

@@ -12,9 +12,12 @@ namespace faultd {
 namespace {
 
 constexpr uint64_t kLargestStep = 1 << 30;
-constexpr uint64_t kSmallestStep = 4096;
-constexpr size_t kWriteBytes = 1 << 20;
+constexpr uint64_t kSmallestStep = 1024;  // the smallest block of a file system
 constexpr uint64_t kSyncBytes = 64 << 20;
+
+uint64_t Half(uint64_t bytes) {
+  return std::max(kSmallestStep, bytes / 2 / kSmallestStep * kSmallestStep);
+}
 
 bool IsDirect(int fd) { return (fcntl(fd, F_GETFL) & O_DIRECT) != 0; }
 
@@ -72,7 +75,7 @@ Status ByteFill::Allocate() {
     }
     if (error != ENOSPC && error != EDQUOT && error != EFBIG) return Error(error);
     if (bytes > kSmallestStep) {
-      step = std::max(kSmallestStep, bytes / 2);
+      step = Half(bytes);
     } else if (error == EFBIG && file.bytes > 0) {
       RETURN_IF_ERROR(AddFile(/*direct=*/false));
       step = kLargestStep;
@@ -85,7 +88,7 @@ Status ByteFill::Allocate() {
 }
 
 Status ByteFill::Write() {
-  ASSIGN_OR_RETURN(DiskBuffer buffer, DiskBuffer::Create(kWriteBytes));
+  ASSIGN_OR_RETURN(DiskBuffer buffer, DiskBuffer::Create(kLargestWrite));
   for (;;) {
     buffer.Refresh();
     ASSIGN_OR_RETURN(const bool more, WriteSome(buffer));
@@ -95,7 +98,7 @@ Status ByteFill::Write() {
 
 StatusOr<bool> ByteFill::WriteSome(DiskBuffer& buffer) {
   const std::lock_guard lock(mutex_);
-  ASSIGN_OR_RETURN(const uint64_t bytes, NextBytes(buffer.size()));
+  ASSIGN_OR_RETURN(const uint64_t bytes, NextBytes(write_step_));
   if (bytes == 0) {
     if (!files_.empty()) RETURN_IF_ERROR(Flush(files_.back()));
     return false;
@@ -118,6 +121,11 @@ StatusOr<bool> ByteFill::WriteSome(DiskBuffer& buffer) {
       RETURN_IF_ERROR(AddFile(/*direct=*/true));
       break;
     case ENOSPC:
+      // There may be room for less.
+      if (bytes > kSmallestStep) {
+        write_step_ = Half(bytes);
+        break;
+      }
       if (!goal_.full_is_enough) return Error(result.error);
       full_ = true;
       break;

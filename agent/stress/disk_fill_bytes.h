@@ -40,6 +40,8 @@ class ByteFill {
   const DiskPlace& place() const { return place_; }
 
  private:
+  static constexpr size_t kLargestWrite = 1 << 20;
+
   struct File {
     UniqueFd fd;
     uint64_t bytes = 0;
@@ -61,6 +63,7 @@ class ByteFill {
   std::mutex mutex_;  // of what follows
   std::vector<File> files_;
   bool full_ = false;
+  uint64_t write_step_ = kLargestWrite;
   uint64_t unsynced_ = 0;
 };
 

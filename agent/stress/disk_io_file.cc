@@ -18,16 +18,18 @@ namespace {
 constexpr size_t kLayOutBytes = 1 << 20;
 
 // Whether a file system that takes O_DIRECT does what it says: tmpfs has nothing but page cache,
-// and others go through it when blocks are not aligned (STATX_DIOALIGN in statx(2), Linux 6.1).
+// and others go through it when blocks are not aligned.
 bool PassesCache(int fd, size_t block_bytes) {
   struct statfs system{};
   if (fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) return false;
+  // Where the file system does not say (statx(2), Linux 6.1), pages are aligned enough for any.
+  size_t alignment = 4096;
   struct statx file{};
-  if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &file) != 0 ||
-      (file.stx_mask & STATX_DIOALIGN) == 0) {
-    return true;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &file) == 0 &&
+      (file.stx_mask & STATX_DIOALIGN) != 0) {
+    alignment = file.stx_dio_offset_align;
   }
-  return file.stx_dio_offset_align != 0 && block_bytes % file.stx_dio_offset_align == 0;
+  return alignment != 0 && block_bytes % alignment == 0;
 }
 
 // Leaves the file with O_DIRECT if it is possible.

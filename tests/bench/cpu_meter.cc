@@ -3,11 +3,13 @@
 #include <sched.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 
 #include "base/file_io.h"
@@ -44,6 +46,32 @@ nanoseconds IdleTimeOf(const std::vector<int>& cores) {
   return sum;
 }
 
+// What top(1) adds up, in clock ticks: on all cores that are asked for.
+struct Ticks {
+  double idle = 0;
+  double all = 0;
+};
+
+Ticks TicksOf(const std::vector<int>& cores) {
+  constexpr int kIdle = 3, kWaiting = 4, kFields = 8;  // the rest is in these
+  Ticks ticks;
+  std::ifstream file("/proc/stat");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    if (std::none_of(cores.begin(), cores.end(),
+                     [&](int core) { return name == StrCat("cpu", core); }))
+      continue;
+    double value = 0;
+    for (int field = 0; field < kFields && words >> value; ++field) {
+      ticks.all += value;
+      if (field == kIdle || field == kWaiting) ticks.idle += value;
+    }
+  }
+  return ticks;
+}
+
 struct Moment {
   nanoseconds now, taken, idle;
 };
@@ -73,6 +101,7 @@ CpuUsage Watch(const std::vector<pid_t>& processes, const std::vector<int>& core
   const int windows = std::max(2, static_cast<int>(seconds * kWindowsPerSecond));
   const size_t n = cores.size();
   std::vector<Moment> moments;
+  const Ticks before = TicksOf(cores);
   const nanoseconds begin = MonotonicNow();
   for (int i = 0; i <= windows; ++i) {
     SleepUntil(begin + i * kWindow);
@@ -82,6 +111,8 @@ CpuUsage Watch(const std::vector<pid_t>& processes, const std::vector<int>& core
     return 100 - Percent(to.idle - from.idle, to.now - from.now, n);
   };
   CpuUsage usage;
+  const Ticks after = TicksOf(cores);
+  usage.shown = 100 - 100 * (after.idle - before.idle) / (after.all - before.all);
   const nanoseconds elapsed = moments.back().now - moments.front().now;
   usage.taken = Percent(moments.back().taken - moments.front().taken, elapsed, n);
   usage.busy = usage.worst_busy = busy(moments.front(), moments.back());

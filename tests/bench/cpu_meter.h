@@ -15,6 +15,7 @@ struct CpuUsage {
   double taken = 0;      // by the processes, from their CPU clocks
   double deviation = 0;  // of that over windows of 100 ms: standard deviation
   double busy = 0;       // by everybody, from idle time in /proc/stat
+  double shown = 0;      // by everybody, as top(1) shows it: from all that /proc/stat has
   // Over windows of one second (the whole time, if shorter): where `busy` was farthest from `aim`.
   double worst_busy = 0;
 };

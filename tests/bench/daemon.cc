@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "base/file_io.h"
@@ -164,6 +165,31 @@ void Daemon::RevertAll() {
   grpc::ClientContext context;
   v1::RevertAllResponse response;
   Require(faults().RevertAll(&context, {}, &response));
+}
+
+void Daemon::List() {
+  grpc::ClientContext context;
+  v1::ListFaultsResponse response;
+  Require(faults().ListFaults(&context, {}, &response));
+}
+
+void Daemon::WaitForEffect(const std::string& id) {
+  for (;;) {
+    grpc::ClientContext context;
+    v1::GetFaultRequest request;
+    request.set_id(id);
+    v1::GetFaultResponse response;
+    Require(faults().GetFault(&context, request, &response));
+    const v1::Effect& effect = response.fault().effect();
+    if (effect.cpu().achieved_percent() > 0 || effect.disk_io().operations() > 0 ||
+        (effect.has_memory() &&
+         effect.memory().resident_bytes() >= effect.memory().requested_bytes()) ||
+        (effect.has_disk_fill() &&
+         effect.disk_fill().allocated_bytes() >= effect.disk_fill().requested_bytes())) {
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 void Daemon::WaitUntilOver(const std::string& id) {

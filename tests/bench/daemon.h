@@ -43,6 +43,9 @@ class Daemon {
   void Inject(const v1::InjectFaultRequest& request);
   void Revert(const std::string& id);
   void RevertAll();
+  void List();
+  // Until a stress fault reports that it does what was asked for.
+  void WaitForEffect(const std::string& id);
   void WaitUntilOver(const std::string& id);
   void Disconnect();
 

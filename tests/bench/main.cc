@@ -38,7 +38,8 @@ const std::vector<std::pair<std::string, Section>>& Sections() {
       {"idle", MeasureIdle},
       {"inject", MeasureInject},
       {"lateness", MeasureLateness},
-      {"crash", MeasureCrash}};
+      {"crash", MeasureCrash},
+      {"stress", MeasureStress}};
   return sections;
 }
 
@@ -74,7 +75,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(3, 100'000))
       ->capture_default_str();
   command.add_flag("--quick", setup.quick, "Few rounds, only to see that it works");
-  command.add_option("sections", wanted, "What to measure: start, idle, inject, lateness, crash")
+  command.add_option("sections", wanted, "What to measure: start, idle, inject, lateness, crash, stress")
       ->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) {

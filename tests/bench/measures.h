@@ -7,7 +7,7 @@
 namespace faultd::bench {
 
 struct Setup {
-  std::string programs;   // where faultd and faultd-guardian are
+  std::string programs;   // where faultd and its helpers are
   std::string directory;  // for journals and files, on a disk
   int rounds = 300;
   int idle_seconds = 20;
@@ -24,6 +24,8 @@ void MeasureLateness(const Setup& setup, Report& report);
 void MeasureCrash(const Setup& setup, Report& report);
 // From exec to READY=1, and from SIGTERM to the end.
 void MeasureStart(const Setup& setup, Report& report);
+// Stress: how soon it begins and is over, and whether the daemon answers meanwhile.
+void MeasureStress(const Setup& setup, Report& report);
 // Memory and wake-ups of the daemon and the guardian.
 void MeasureIdle(const Setup& setup, Report& report);
 

@@ -18,6 +18,9 @@ using Bench = void (*)(const StressSetup&, Report&);
 const std::vector<std::pair<std::string, Bench>>& Benches() {
   static const std::vector<std::pair<std::string, Bench>> benches = {
       {"cpu", BenchCpuStress},
+      {"cpu-total", BenchCpuTotal},
+      {"memory", BenchMemoryStress},
+      {"disk", BenchDiskStress},
   };
   return benches;
 }
@@ -53,7 +56,16 @@ int main(int argc, char** argv) {
   command.add_option("--seconds", setup.seconds, "How long each load is watched")
       ->check(CLI::Range(0.2, 600.0))
       ->capture_default_str();
+  command.add_option("--memory-gib", setup.memory_gib, "How much memory is filled")
+      ->check(CLI::Range(0.01, 1024.0))
+      ->capture_default_str();
+  command.add_option("--memory-rounds", setup.memory_rounds, "Rounds of filling memory")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command.add_flag("--quick", setup.quick, "A little of everything, only to see that it works");
+  command.add_option("--disk-gib", setup.disk_gib, "How much of the disk is filled")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
   command.add_option("benches", wanted, "What to measure")->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) setup.seconds = std::min(setup.seconds, 0.5);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -63,10 +64,13 @@ std::string DiskLab::MakeLoop(const std::string& mkfs, uint64_t bytes,
   return MountImage(StrCat(root_, "/", mounts_.size(), ".image"), mkfs, bytes, mount_options);
 }
 
-std::string DiskLab::MakeBrokenLoop(const std::string& mkfs, uint64_t bytes,
-                                    uint64_t backed_bytes) {
-  const std::string behind = MakeTmpfs(StrCat("size=", backed_bytes));
-  return MountImage(behind + "/image", mkfs, bytes, "");
+std::string DiskLab::MakeBreakableLoop(const std::string& mkfs, uint64_t bytes) {
+  breakable_.Reset(memfd_create("disk", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  return MountImage(StrCat("/proc/", getpid(), "/fd/", breakable_.get()), mkfs, bytes, "");
+}
+
+void DiskLab::Break() {
+  EXPECT_EQ(fcntl(breakable_.get(), F_ADD_SEALS, F_SEAL_WRITE), 0) << strerror(errno);
 }
 
 std::string DiskLab::MountImage(const std::string& image, const std::string& mkfs, uint64_t bytes,

@@ -24,8 +24,9 @@ class DiskLab : public ::testing::Test {
   // On a loop device; `mkfs`: "mkfs.ext4 -N 1000".
   std::string MakeLoop(const std::string& mkfs, uint64_t bytes,
                        const std::string& mount_options = "");
-  // The same, with only so much memory behind it as `backed_bytes`: writes beyond are I/O errors.
-  std::string MakeBrokenLoop(const std::string& mkfs, uint64_t bytes, uint64_t backed_bytes);
+  // The same on a disk that answers every write with an I/O error once `Break` is called.
+  std::string MakeBreakableLoop(const std::string& mkfs, uint64_t bytes);
+  void Break();
 
   // Starts faultd-stress; a test failure if that cannot be.
   StressProcess Start(const v1::StressOrder& order);
@@ -55,6 +56,7 @@ class DiskLab : public ::testing::Test {
 
   std::string root_;
   std::vector<std::string> mounts_;
+  UniqueFd breakable_;
   UniqueFd outside_;  // the mount namespace where the thread came from
 };
 

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <set>
 #include <string>
 
@@ -43,16 +44,19 @@ TEST(DiskBuffer, NoUnitIsEverRepeated) {
   }
 }
 
-TEST(DiskBuffer, MovingGivesUpWhatWasHeld) {
+TEST(DiskBuffer, AssigningGivesBackWhatWasHeld) {
   auto first = DiskBuffer::Create(kUnit);
   auto second = DiskBuffer::Create(2 * kUnit);
   ASSERT_TRUE(first.ok() && second.ok());
-  char* const kept = second->data();
+  char* const held = first->data();
+  char* const taken = second->data();
   *first = *std::move(second);
-  EXPECT_EQ(first->data(), kept);
+  EXPECT_EQ(first->data(), taken);
   EXPECT_EQ(first->size(), 2 * kUnit);
-  const DiskBuffer moved = *std::move(first);
-  EXPECT_EQ(first->data(), nullptr);
+  unsigned char resident = 0;
+  EXPECT_EQ(mincore(taken, kUnit, &resident), 0);
+  EXPECT_EQ(mincore(held, kUnit, &resident), -1);
+  EXPECT_EQ(errno, ENOMEM);  // not mapped
 }
 
 TEST(WriteAt, SaysHowFarItCame) {
@@ -80,7 +84,7 @@ TEST(WriteError, NamesWhatRanOut) {
                                          "(a quota of the user or of the directory's project)"));
   const Status other = WriteError(EIO, "fill /data", 512, 1024);
   EXPECT_EQ(other.code(), absl::StatusCode::kInternal);
-  EXPECT_EQ(other.message(), "fill /data: write after 512 of 1024 bytes: Input/output error");
+  EXPECT_EQ(other.message(), "fill /data after 512 of 1024 bytes: Input/output error");
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/file_io.h"
+#include "base/strings.h"
+
+// What the kernel says about memory, for tests.
+namespace faultd {
+
+// A figure of a file with lines such as "Locked:   12 kB", in bytes.
+inline uint64_t FigureOf(const std::string& path, std::string_view name) {
+  const auto text = ReadSmallFile(path);
+  EXPECT_TRUE(text.ok()) << path << ": " << text.status();
+  if (!text.ok()) return 0;
+  const std::string label = StrCat("\n", name, ":");
+  const size_t at = text->find(label);
+  EXPECT_NE(at, std::string::npos) << path << " has no " << name;
+  if (at == std::string::npos) return 0;
+  return strtoull(text->c_str() + at + label.size(), nullptr, 10) << 10;
+}
+
+// What a process has resident and locked: what a memory load holds, and nothing else. It does not
+// depend on what else the process, or a sanitizer in it, takes.
+inline uint64_t HeldBytes(pid_t pid) {
+  return FigureOf(StrCat("/proc/", pid, "/smaps_rollup"), "Locked");
+}
+
+// Whether the condition comes true; the limit is only for a load that does not work.
+template <typename Condition>
+bool Await(Condition condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace faultd
