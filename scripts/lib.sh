@@ -14,7 +14,8 @@ packages_build=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 packages_test=(
-  iproute2 nftables iputils-ping ethtool procps util-linux python3 python3-grpcio python3-protobuf
+  iproute2 nftables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
+  python3 python3-grpcio python3-protobuf
 )
 packages_lab=(
   qemu-system-x86 mmdebstrap e2fsprogs cpio kmod user-mode-linux

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -20,6 +21,7 @@
 #include "base/file_io.h"
 #include "base/strings.h"
 #include "stress/memory_load.h"
+#include "stress/memory_pressure.h"
 #include "support/memory_lab.h"
 #include "support/stress_process.h"
 
@@ -180,6 +182,26 @@ TEST(StressMemoryTest, GrowsAtTheRateAskedFor) {
     return last >= 96 * kMiB;
   }));
   EXPECT_TRUE(partly);
+}
+
+TEST(StressMemoryTest, WatchesPressureWhereTheKernelCountsIt) {
+  constexpr char kPressure[] = "/proc/pressure/memory";
+  StressProcess process = StartProcess(Order(kMiB));
+  Next(process);
+  bool watches = false;
+  for (const auto& fd : std::filesystem::directory_iterator(StrCat("/proc/", process.pid(), "/fd")))
+    watches = watches || std::filesystem::read_symlink(fd.path()) == kPressure;
+  // The file is there but cannot be opened where the kernel was told not to count.
+  EXPECT_EQ(watches, UniqueFd(open(kPressure, O_RDWR | O_NONBLOCK | O_CLOEXEC)).valid());
+}
+
+TEST(StressMemoryTest, WakeEndsTheWaitForPressure) {
+  auto pressure = PressureWatch::Open();
+  ASSERT_TRUE(pressure.ok()) << pressure.status();
+  pressure->Wake();
+  const auto begin = steady_clock::now();
+  (void)pressure->Wait(1h);
+  EXPECT_LT(steady_clock::now() - begin, 1min);
 }
 
 TEST(StressMemoryTest, TakesNoCpuTimeWhileItHolds) {
