@@ -34,12 +34,8 @@ void EnterNamespaces() {
 using Section = void (*)(const Setup&, Report&);
 const std::vector<std::pair<std::string, Section>>& Sections() {
   static const std::vector<std::pair<std::string, Section>> sections = {
-      {"start", MeasureStart},
-      {"idle", MeasureIdle},
-      {"inject", MeasureInject},
-      {"lateness", MeasureLateness},
-      {"crash", MeasureCrash},
-      {"stress", MeasureStress}};
+      {"start", MeasureStart},       {"idle", MeasureIdle},   {"inject", MeasureInject},
+      {"lateness", MeasureLateness}, {"crash", MeasureCrash}, {"stress", MeasureStress}};
   return sections;
 }
 
@@ -75,7 +71,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(3, 100'000))
       ->capture_default_str();
   command.add_flag("--quick", setup.quick, "Few rounds, only to see that it works");
-  command.add_option("sections", wanted, "What to measure: start, idle, inject, lateness, crash, stress")
+  command
+      .add_option("sections", wanted,
+                  "What to measure: start, idle, inject, lateness, crash, stress")
       ->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) {

@@ -12,8 +12,8 @@ struct StressSetup {
   double seconds = 10;    // how long each load is watched
   double memory_gib = 4;  // how much is filled, at most half of what is available
   int memory_rounds = 3;
-  double disk_gib = 2;    // how much of the disk is filled
-  bool quick = false;     // a little of everything, only to see that it works
+  double disk_gib = 2;  // how much of the disk is filled
+  bool quick = false;   // a little of everything, only to see that it works
 };
 
 // One part of the report each.

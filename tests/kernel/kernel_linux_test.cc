@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 
-
 #include "kernel/kernel.h"
 #include "support/netns.h"
 
