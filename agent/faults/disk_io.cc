@@ -1,4 +1,5 @@
 // Disk I/O stress: threads of a stress process read and write a file.
+#include <algorithm>
 #include <bit>
 
 #include "base/strings.h"
@@ -12,6 +13,7 @@ namespace {
 constexpr char kPathField[] = "spec.disk_io.path";
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kDefaultFile = 256 * kMiB;
+constexpr uint64_t kMostBuffers = 512 * kMiB;
 
 Status Validate(const v1::DiskIo& io) {
   RETURN_IF_ERROR(ValidatePath(io.path(), kPathField));
@@ -23,6 +25,14 @@ Status Validate(const v1::DiskIo& io) {
   if (block < 512 || block > 16 * kMiB || !std::has_single_bit(block)) {
     return FieldError("spec.disk_io.block_bytes",
                       StrCat(block, " is out of range; write a power of two from 512 to 16777216"));
+  }
+  const uint64_t buffers = uint64_t{std::max(io.threads(), 1U)} * block;
+  if (buffers > kMostBuffers) {
+    return FieldError(
+        "spec.disk_io.block_bytes",
+        StrCat("blocks of ", FormatSize(block), " for ", io.threads(), " threads take ",
+               FormatSize(buffers), " of memory; take fewer threads or smaller blocks (at most ",
+               FormatSize(kMostBuffers), ")"));
   }
   if (io.read_percent() > 100) {
     return FieldError("spec.disk_io.read_percent",

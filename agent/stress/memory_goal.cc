@@ -13,8 +13,9 @@ constexpr uint64_t kGiB = 1 << 30;
 
 // How long others must have left room before more is taken.
 constexpr nanoseconds kQuiet = 5s;
-// Filling makes processes stall as well: theirs are only those that come this long after it.
-constexpr nanoseconds kOwnStalls = 2s;
+// Filling makes processes stall as well: theirs are only those that come this long after it. More
+// than the 2 s over which the kernel counts.
+constexpr nanoseconds kOwnStalls = 3s;
 constexpr nanoseconds kStallsCount = 60s;
 
 constexpr nanoseconds kSoonestLook = 10ms;

@@ -14,8 +14,9 @@
 namespace faultd {
 namespace {
 
-// Some process waited for 0.1 s in all within 1 s. The kernel wants the NUL as well.
-constexpr char kTrigger[] = "some 100000 1000000";
+// Some process waited for 0.1 s in all within 2 s: shorter windows need CAP_SYS_RESOURCE. The
+// kernel wants the NUL as well.
+constexpr char kTrigger[] = "some 100000 2000000";
 
 UniqueFd OpenTrigger(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));

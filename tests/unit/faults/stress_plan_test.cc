@@ -226,6 +226,10 @@ TEST_F(StressPlanTest, DiskIoRefusesWhatCannotBe) {
   EXPECT_EQ(ErrorOf(R"(disk_io { path: "/data" block_bytes: 5000 })"),
             "spec.disk_io.block_bytes: 5000 is out of range; write a power of two from 512 to "
             "16777216");
+  EXPECT_EQ(
+      ErrorOf(R"(disk_io { path: "/data" threads: 100 block_bytes: 16777216 })"),
+      "spec.disk_io.block_bytes: blocks of 16MiB for 100 threads take 1.56GiB of memory; take "
+      "fewer threads or smaller blocks (at most 512MiB)");
   EXPECT_EQ(ErrorOf(R"(disk_io { path: "/data" read_percent: 101 })"),
             "spec.disk_io.read_percent: 101 is out of range; write 0 to 100");
   EXPECT_EQ(ErrorOf(R"(disk_io { path: "/data" bytes_per_second: 1 })"),
