@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
@@ -46,21 +48,45 @@ std::string Bytes(uint64_t bytes) {
   return text;
 }
 
-// A field of an effect as words: "packets_matched: 1234" reads "1,234 packets matched", and bytes
-// come in the unit that fits. Empty for what is not a number.
+// With one digit behind the point, where there is one to show.
+std::string Rounded(double number) { return StrCat(std::round(number * 10) / 10); }
+
+// "123.4", "1,234": digits that matter.
+std::string Rate(double number) {
+  return number < 1000 ? Rounded(number) : Grouped(static_cast<uint64_t>(std::llround(number)));
+}
+
+// A field of an effect as words: "packets_matched: 1234" reads "1,234 packets matched"; bytes come
+// in the unit that fits, per cent as "%". Empty for lists.
 std::string FieldWords(const Message& effect, const FieldDescriptor& field) {
   const auto& reflection = *effect.GetReflection();
-  const std::string words = absl::StrReplaceAll(field.name(), {{"_", " "}});
+  std::string words = absl::StrReplaceAll(field.name(), {{"_per_second", "/s"}, {"_", " "}});
+  absl::string_view rest = words;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT64: {
       const uint64_t number = reflection.GetUInt64(effect, &field);
-      if (words.starts_with("bytes ")) return StrCat(Bytes(number), words.substr(5));
+      if (absl::ConsumePrefix(&rest, "bytes ") || absl::ConsumeSuffix(&rest, " bytes"))
+        return StrCat(Bytes(number), " ", rest);
       return StrCat(Grouped(number), " ", words);
     }
     case FieldDescriptor::CPPTYPE_UINT32:
       return StrCat(reflection.GetUInt32(effect, &field), " ", words);
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return StrCat(reflection.GetDouble(effect, &field), " ", words);
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return words;
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      const double number = reflection.GetDouble(effect, &field);
+      if (absl::ConsumePrefix(&rest, "percent ") || absl::ConsumeSuffix(&rest, " percent"))
+        return StrCat(Rounded(number), "% ", rest);
+      if (absl::ConsumeSuffix(&rest, " bytes/s"))
+        return StrCat(Bytes(static_cast<uint64_t>(number)), "/s ", rest);
+      return StrCat(Rate(number), " ", words);
+    }
+    case FieldDescriptor::CPPTYPE_MESSAGE: {
+      const auto* duration =
+          dynamic_cast<const google::protobuf::Duration*>(&reflection.GetMessage(effect, &field));
+      if (duration == nullptr) return "";
+      return StrCat(words, " ", FormatDuration(FromProto(*duration)));
+    }
     default:
       return "";
   }

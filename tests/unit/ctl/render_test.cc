@@ -64,6 +64,19 @@ TEST(Render, Effects) {
             "1,234,567 packets matched, 999 B matched, 12 packets dropped");
   EXPECT_EQ(words("blackhole { packets_matched: 100 bytes_matched: 123456789 }"),
             "100 packets matched, 123 MB matched");
+  EXPECT_EQ(words("cpu { requested_percent: 80 achieved_percent: 79.9832 cores { core: 0 } }"),
+            "80% requested, 80% achieved");
+  EXPECT_EQ(
+      words("memory { requested_bytes: 4294967296 resident_bytes: 4200000000 give_backs: 2 }"),
+      "4.3 GB requested, 4.2 GB resident, 2 give backs");
+  EXPECT_EQ(words("disk_fill { requested_bytes: 1000 allocated_bytes: 1000 percent_full: 95.04 "
+                  "written: true }"),
+            "1.0 kB requested, 1.0 kB allocated, 95% full, written");
+  EXPECT_EQ(
+      words("disk_io { read_operations_per_second: 12345.6 write_operations_per_second: 99.96 "
+            "read_bytes_per_second: 5e7 latency_p50 { nanos: 120000 } direct: true }"),
+      "12,346 read operations/s, 100 write operations/s, 50.0 MB/s read, latency p50 120us, "
+      "direct");
 }
 
 TEST(Render, ALine) {
