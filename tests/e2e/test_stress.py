@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 import grpc
 import lab
@@ -35,14 +36,15 @@ def io_bytes(pid):
     return int(values["rchar"]), int(values["wchar"])
 
 
-def cgroups():
-    """The cgroups of stress processes that there are, of whatever daemon."""
+def cgroups(state):
+    """The cgroups of stress processes of the daemon with this state directory; others may have theirs."""
+    prefix = f"faultd-{zlib.crc32(os.path.realpath(state).encode()):08x}-"
     found = set()
     with open("/proc/mounts", encoding="ascii") as file:
         mounts = [line.split()[1] for line in file if line.split()[2] == "cgroup2"]
     for mount in mounts:
         for path, names, _ in os.walk(mount):
-            found.update(os.path.join(path, name) for name in names if name.startswith("faultd-"))
+            found.update(os.path.join(path, name) for name in names if name.startswith(prefix))
     return found
 
 
@@ -73,7 +75,6 @@ class StressTest(unittest.TestCase):
     def setUp(self):
         self.daemon = lab.Daemon(config=self.CONFIG).start()
         self.addCleanup(self.stop)
-        self.cgroups_before = cgroups()
 
     def stop(self):
         self.daemon.stop()
@@ -81,7 +82,7 @@ class StressTest(unittest.TestCase):
 
     def assert_clean(self):
         self.assertEqual(self.daemon.stress_processes(), [])
-        self.assertEqual(cgroups() - self.cgroups_before, set())
+        self.assertEqual(cgroups(self.daemon.state), set())
         self.assertEqual(self.daemon.records(), [])
 
     def inject(self, kind, **fields):
@@ -216,8 +217,7 @@ class StressTest(unittest.TestCase):
         # The lock, the journal and the sockets are the daemon's alone.
         links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
         self.assertFalse([link for link in links if self.daemon.state in link], links)
-        if self.cgroups_before != cgroups():
-            (cgroup,) = cgroups() - self.cgroups_before
+        for cgroup in cgroups(self.daemon.state):
             with open(f"{cgroup}/cgroup.procs", encoding="ascii") as file:
                 self.assertEqual(file.read().split(), [str(pid)])
 
