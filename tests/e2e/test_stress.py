@@ -217,6 +217,8 @@ class StressTest(unittest.TestCase):
         # The lock, the journal and the sockets are the daemon's alone.
         links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
         self.assertFalse([link for link in links if self.daemon.state in link], links)
+        plan = self.daemon.faults.PlanFault(lab.pb.PlanFaultRequest(spec=lab.spec("cpu", load_percent=5)))
+        self.assertEqual(len(cgroups(self.daemon.state)), 1 if plan.undo.cpu.cgroup_parent else 0)
         for cgroup in cgroups(self.daemon.state):
             with open(f"{cgroup}/cgroup.procs", encoding="ascii") as file:
                 self.assertEqual(file.read().split(), [str(pid)])
