@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "base/unique_fd.h"
 
 namespace faultd {
@@ -16,6 +18,26 @@ StatusOr<std::string> ReadSmallFile(const std::string& path) {
   ASSIGN_OR_RETURN(std::string content, ReadAll(fd.get(), 1 << 20, path));
   absl::StripTrailingAsciiWhitespace(&content);
   return content;
+}
+
+std::optional<uint64_t> NumberAfter(std::string_view text, std::string_view label) {
+  for (size_t line = 0; line < text.size();) {
+    const size_t end = std::min(text.find('\n', line), text.size());
+    std::string_view rest = text.substr(line, end - line);
+    line = end + 1;
+    if (!rest.starts_with(label)) continue;
+    rest.remove_prefix(label.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+    uint64_t number = 0;
+    if (absl::SimpleAtoi(ToAbsl(rest.substr(0, rest.find(' '))), &number)) return number;
+  }
+  return std::nullopt;
+}
+
+Status WriteSmallFile(const std::string& path, std::string_view text) {
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
+  return WriteAll(fd.get(), text, path);
 }
 
 Status WriteAll(int fd, std::string_view data, std::string_view name) {

@@ -22,16 +22,11 @@ StatusOr<v1::Direction> ParseDirection(std::string_view text) {
       StrCat("\"", text, "\" is not a direction; write egress, ingress or both (of this host)"));
 }
 
-StatusOr<v1::DelayDistribution> ParseDistribution(std::string_view text) {
-  if (text == "uniform") return v1::DELAY_DISTRIBUTION_UNIFORM;
-  if (text == "normal") return v1::DELAY_DISTRIBUTION_NORMAL;
-  if (text == "pareto") return v1::DELAY_DISTRIBUTION_PARETO;
-  if (text == "paretonormal") return v1::DELAY_DISTRIBUTION_PARETONORMAL;
-  return OptionError("--distribution",
-                     StrCat("\"", text,
-                            "\" is not a distribution; write uniform, normal, pareto or "
-                            "paretonormal"));
-}
+constexpr std::array kDistributions = {
+    Choice<v1::DelayDistribution>{"uniform", v1::DELAY_DISTRIBUTION_UNIFORM},
+    Choice<v1::DelayDistribution>{"normal", v1::DELAY_DISTRIBUTION_NORMAL},
+    Choice<v1::DelayDistribution>{"pareto", v1::DELAY_DISTRIBUTION_PARETO},
+    Choice<v1::DelayDistribution>{"paretonormal", v1::DELAY_DISTRIBUTION_PARETONORMAL}};
 
 StatusOr<uint32_t> ParseFlowsPercent(std::string_view text) {
   std::string_view number = text;
@@ -125,7 +120,8 @@ Status FillLatency(const FaultTexts& texts, v1::FaultSpec& spec) {
     latency.set_correlation_percent(percent);
   }
   if (texts.distribution) {
-    ASSIGN_OR_RETURN(const auto distribution, ParseDistribution(*texts.distribution));
+    ASSIGN_OR_RETURN(const auto distribution, ChoiceOption("--distribution", *texts.distribution,
+                                                           kDistributions, "a distribution"));
     latency.set_distribution(distribution);
   }
   return FillTarget(texts, *latency.mutable_target());

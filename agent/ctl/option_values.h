@@ -20,7 +20,7 @@ StatusOr<double> PercentOption(std::string_view option, std::string_view text);
 StatusOr<uint64_t> SizeOption(std::string_view option, std::string_view text);
 StatusOr<uint32_t> CountOption(std::string_view option, std::string_view text);
 
-// The value for one of a few words.
+// The value for one of a few words; `what` they are ends the sentence "… is not <what>; write …".
 template <typename Value>
 struct Choice {
   std::string_view word;
@@ -28,13 +28,14 @@ struct Choice {
 };
 template <typename Value, size_t count>
 StatusOr<Value> ChoiceOption(std::string_view option, std::string_view text,
-                             const std::array<Choice<Value>, count>& choices) {
+                             const std::array<Choice<Value>, count>& choices,
+                             std::string_view what = "known") {
   std::string words;
   for (size_t i = 0; i < count; ++i) {
     if (choices[i].word == text) return choices[i].value;
     StrAppend(&words, i == 0 ? "" : i + 1 == count ? " or " : ", ", choices[i].word);
   }
-  return OptionError(option, StrCat("\"", text, "\" is not known; write ", words));
+  return OptionError(option, StrCat("\"", text, "\" is not ", what, "; write ", words));
 }
 
 }  // namespace faultd::ctl

@@ -22,6 +22,7 @@
 #include "daemon/unix_listener.h"
 #include "engine/engine.h"
 #include "engine/recovery.h"
+#include "engine/state_paths.h"
 #include "kernel/directory.h"
 #include "kernel/file_lock.h"
 #include "rpc/agent_service.h"
@@ -57,10 +58,11 @@ StatusOr<FileLock> TakeLock(const std::string& path) {
 }
 
 // Nothing is served before the host is as it was: tried until it is.
-Status RecoverAtStart(const std::string& state_dir, const std::string& journal_path,
-                      Journal& journal, const std::string& boot_id, const Clock& clock) {
-  RETURN_IF_ERROR(RemoveHalfWritten(journal_path));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, OpenLinuxKernelForRemoval(state_dir));
+Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::string& boot_id,
+                      const Clock& clock) {
+  RETURN_IF_ERROR(RemoveHalfWritten(paths.journal()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
+                   OpenLinuxKernelForRemoval(paths.directory));
   NetworkPlane network(*kernel, clock);
   Host host{*kernel, network};
   for (int attempt = 0;; ++attempt) {
@@ -113,23 +115,22 @@ class App {
 };
 
 Status App::Start() {
-  const std::string journal_path = options_.state_dir + "/journal";
-  RETURN_IF_ERROR(MakeDirectory(options_.state_dir, 0700));
+  const StatePaths paths{options_.state_dir};
+  RETURN_IF_ERROR(MakeDirectory(paths.directory, 0700));
   RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
   ASSIGN_OR_RETURN(boot_id_, ReadBootId());
-  ASSIGN_OR_RETURN(lock_, TakeLock(options_.state_dir + "/lock"));
-  ASSIGN_OR_RETURN(directory_, OpenDirectory(journal_path));
+  ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
+  ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
   journal_.emplace(*directory_);
-  RETURN_IF_ERROR(Annotate(
-      RecoverAtStart(options_.state_dir, journal_path, *journal_, boot_id_, clock_), "recovery"));
+  RETURN_IF_ERROR(Annotate(RecoverAtStart(paths, *journal_, boot_id_, clock_), "recovery"));
   const std::string stress =
       options_.stress.empty() ? ProgramBeside("faultd-stress") : options_.stress;
   ASSIGN_OR_RETURN(kernel_, OpenLinuxKernel(options_.config.steering,
-                                            {.path = stress, .state_dir = options_.state_dir}));
+                                            {.path = stress, .state_dir = paths.directory}));
   kernel_->features();
   network_.emplace(*kernel_, clock_);
   host_.emplace(Host{*kernel_, *network_, options_.config.stress});
-  host_->stress.journal_directory = journal_path;
+  host_->stress.journal_directory = paths.journal();
   engine_.emplace(*host_, *journal_, loop_, resolver_, clock_, boot_id_, options_.config.limits);
   guardian_.emplace(
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,

@@ -15,9 +15,6 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-// Between two looks at a fault that is not to be seen yet.
-constexpr std::chrono::milliseconds kPollInterval{2};
-
 Status Stopping() {
   return absl::UnavailableError("faultd is stopping; try again once it is back");
 }

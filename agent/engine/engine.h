@@ -77,6 +77,9 @@ class Engine {
   Host& host() { return host_; }
 
  private:
+  // Between two looks at a fault that is on its way in or out.
+  static constexpr std::chrono::milliseconds kPollInterval{2};
+
   // Addresses of a name, and when each was last seen.
   using SeenAddresses = std::map<std::string, BootTime>;
   struct Entry {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/proto_status.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "engine/engine.h"
@@ -11,7 +12,6 @@
 namespace faultd {
 namespace {
 
-constexpr std::chrono::milliseconds kPollInterval{2};
 constexpr std::chrono::milliseconds kFirstRetry{50};
 constexpr std::chrono::seconds kLongestRetry{10};
 constexpr std::chrono::milliseconds kLongestLook{10};
@@ -21,11 +21,6 @@ constexpr std::chrono::hours kHistoryAge{1};
 std::chrono::nanoseconds Backoff(int attempts) {
   return std::min<std::chrono::nanoseconds>(kFirstRetry * (1 << std::min(attempts - 1, 10)),
                                             kLongestRetry);
-}
-
-void SetError(v1::Fault& fault, const Status& error) {
-  fault.mutable_error()->set_code(static_cast<int>(error.code()));
-  fault.mutable_error()->set_message(std::string(error.message()));
 }
 
 }  // namespace
@@ -113,7 +108,7 @@ void Engine::ContinueRevert(const std::string& id) {
   std::chrono::nanoseconds pause = kPollInterval;
   if (!gone.ok()) {
     pause = Backoff(++entry->attempts);
-    SetError(entry->fault, gone.status());
+    *entry->fault.mutable_error() = ToProto(gone.status());
     spdlog::error("fault {}: REVERT FAILED (attempt {}): {}; trying again in {} ms", id,
                   entry->attempts, ToStd(gone.status().message()),
                   std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
@@ -127,7 +122,7 @@ void Engine::Finish(Entry& entry) {
   const bool failed = !entry.error.ok();
   fault.set_state(failed ? v1::FAULT_STATE_FAILED : v1::FAULT_STATE_REVERTED);
   fault.clear_error();
-  if (failed) SetError(fault, entry.error);
+  if (failed) *fault.mutable_error() = ToProto(entry.error);
   *fault.mutable_end_time() = ToTimestamp(clock_.WallNow());
   entry.ended = clock_.Now();
   Count(active_ - 1);

@@ -1,25 +1,11 @@
 #include "engine/recovery.h"
 
-#include <chrono>
-#include <thread>
-
 #include "base/strings.h"
 #include "faults/leftovers.h"
+#include "faults/until_gone.h"
 
 namespace faultd {
 namespace {
-
-// Calls revert until nothing is on its way out any more.
-Status RevertFully(const FaultKind& kind, const v1::JournalRecord& record, Host& host) {
-  constexpr std::chrono::milliseconds kPause{2};
-  constexpr int kTries = 2000;
-  for (int i = 0; i < kTries; ++i) {
-    ASSIGN_OR_RETURN(const bool done, kind.revert(record.id(), record.undo(), host));
-    if (done) return absl::OkStatus();
-    std::this_thread::sleep_for(kPause);
-  }
-  return absl::DeadlineExceededError("something of it is still on its way out");
-}
 
 Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& host,
                      const std::string& boot_id, const RecoveryLog& log) {
@@ -33,8 +19,8 @@ Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& ho
   if (record.boot_id() != boot_id && !kind->survives_reboot) {
     log(StrCat("fault ", record.id(), ": ", kind->name, " ended with the boot it was made in"));
   } else {
-    RETURN_IF_ERROR(
-        Annotate(RevertFully(*kind, record, host), StrCat("revert fault ", record.id())));
+    const auto revert = [&] { return kind->revert(record.id(), record.undo(), host); };
+    RETURN_IF_ERROR(Annotate(StepUntilGone(revert), StrCat("revert fault ", record.id())));
     log(StrCat("fault ", record.id(), ": ", kind->name, " reverted"));
   }
   return journal.Remove(record.id());

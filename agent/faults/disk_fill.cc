@@ -12,11 +12,6 @@ namespace {
 
 constexpr char kPathField[] = "spec.disk_fill.path";
 
-Status ValidatePercent(double percent, std::string_view path) {
-  if (percent > 0 && percent <= 100) return absl::OkStatus();
-  return FieldError(path, StrCat(percent, " is out of range; write above 0 to 100"));
-}
-
 Status Validate(const v1::DiskFill& fill) {
   RETURN_IF_ERROR(ValidatePath(fill.path(), kPathField));
   switch (fill.amount_case()) {
@@ -24,11 +19,11 @@ Status Validate(const v1::DiskFill& fill) {
       if (fill.bytes() > 0) return absl::OkStatus();
       return FieldError("spec.disk_fill.bytes", "is 0; write how many bytes to take");
     case v1::DiskFill::kPercentFull:
-      return ValidatePercent(fill.percent_full(), "spec.disk_fill.percent_full");
+      return ValidateShare(fill.percent_full(), "spec.disk_fill.percent_full");
     case v1::DiskFill::kLeaveFreeBytes:
       return absl::OkStatus();
     case v1::DiskFill::kInodesPercentFull:
-      return ValidatePercent(fill.inodes_percent_full(), "spec.disk_fill.inodes_percent_full");
+      return ValidateShare(fill.inodes_percent_full(), "spec.disk_fill.inodes_percent_full");
     case v1::DiskFill::AMOUNT_NOT_SET:
       break;
   }

@@ -11,11 +11,6 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-Status ValidatePercent(double percent, std::string_view path) {
-  if (percent > 0 && percent <= 100) return absl::OkStatus();
-  return FieldError(path, StrCat(percent, " is out of range; write above 0 to 100"));
-}
-
 Status ValidateAmount(const v1::MemoryStress& memory) {
   switch (memory.amount_case()) {
     case v1::MemoryStress::kBytes:
@@ -26,14 +21,14 @@ Status ValidateAmount(const v1::MemoryStress& memory) {
       }
       return absl::OkStatus();
     case v1::MemoryStress::kPercentOfTotal:
-      return ValidatePercent(memory.percent_of_total(), "spec.memory.percent_of_total");
+      return ValidateShare(memory.percent_of_total(), "spec.memory.percent_of_total");
     case v1::MemoryStress::kPercentOfAvailable:
       if (memory.mode() == v1::MEMORY_MODE_ABSOLUTE) {
         return FieldError("spec.memory.percent_of_available",
                           "needs mode add; with MEMORY_MODE_ABSOLUTE give percent_of_total or "
                           "bytes");
       }
-      return ValidatePercent(memory.percent_of_available(), "spec.memory.percent_of_available");
+      return ValidateShare(memory.percent_of_available(), "spec.memory.percent_of_available");
     case v1::MemoryStress::AMOUNT_NOT_SET:
       break;
   }

@@ -1,6 +1,5 @@
 #include "guardian/guardian.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -67,9 +66,8 @@ class Reverter {
 
 void ProtectFromMemoryPressure() {
   mlockall(MCL_CURRENT | MCL_FUTURE);
-  UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   // Both are best effort: without privilege the guardian still works.
-  if (score.valid()) (void)WriteAll(score.get(), "-1000", "oom_score_adj").ok();
+  (void)WriteSmallFile("/proc/self/oom_score_adj", "-1000").ok();
 }
 
 UniqueFd MakeTimer() {

@@ -2,17 +2,10 @@
 
 #include <sys/types.h>
 
-#include <string>
-
 #include "base/status.h"
+#include "engine/state_paths.h"
 
 namespace faultd {
-
-struct StatePaths {
-  std::string directory;  // e.g. /var/lib/faultd
-  std::string journal() const { return directory + "/journal"; }
-  std::string lock() const { return directory + "/lock"; }
-};
 
 // Puts the host back once, by hand or as ExecStopPost: waits for the lock (at most `wait_ms`, -1
 // for ever), recovers, says on standard output what it did. UNAVAILABLE when a daemon holds the

@@ -18,10 +18,9 @@ struct Mount {
 };
 
 // A line of mountinfo: ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPER-OPTIONS
-// (proc(5)). An empty controller stands for cgroup v2.
-StatusOr<std::optional<Mount>> FindMount(std::string_view controller) {
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/self/mountinfo"));
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+// (proc(5)).
+std::optional<Mount> FindMount(const std::string& mounts, std::string_view controller) {
+  for (absl::string_view line : absl::StrSplit(mounts, '\n')) {
     const std::vector<std::string> sides = absl::StrSplit(line, absl::MaxSplits(" - ", 1));
     if (sides.size() != 2) continue;
     const std::vector<std::string> left = absl::StrSplit(sides[0], ' ');
@@ -36,9 +35,8 @@ StatusOr<std::optional<Mount>> FindMount(std::string_view controller) {
 }
 
 // A line of /proc/self/cgroup: ID:CONTROLLERS:PATH (cgroups(7)).
-StatusOr<std::optional<std::string>> FindPath(std::string_view controller) {
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/self/cgroup"));
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+std::optional<std::string> FindPath(const std::string& cgroups, std::string_view controller) {
+  for (absl::string_view line : absl::StrSplit(cgroups, '\n')) {
     const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
     if (parts.size() != 3) continue;
     const bool match =
@@ -48,9 +46,18 @@ StatusOr<std::optional<std::string>> FindPath(std::string_view controller) {
   return std::nullopt;
 }
 
-StatusOr<std::optional<CgroupPlace>> FindPlace(std::string_view controller) {
-  ASSIGN_OR_RETURN(const auto mount, FindMount(controller));
-  ASSIGN_OR_RETURN(std::optional<std::string> path, FindPath(controller));
+}  // namespace
+
+StatusOr<OwnCgroups> OwnCgroups::Read() {
+  OwnCgroups own;
+  ASSIGN_OR_RETURN(own.mounts_, ReadSmallFile("/proc/self/mountinfo"));
+  ASSIGN_OR_RETURN(own.cgroups_, ReadSmallFile("/proc/self/cgroup"));
+  return own;
+}
+
+std::optional<CgroupPlace> OwnCgroups::Find(std::string_view controller) const {
+  const std::optional<Mount> mount = FindMount(mounts_, controller);
+  std::optional<std::string> path = FindPath(cgroups_, controller);
   if (!mount || !path) return std::nullopt;
   // In a container the mount may show a part of the hierarchy only.
   if (mount->root != "/" && path->compare(0, mount->root.size(), mount->root) == 0) {
@@ -58,14 +65,6 @@ StatusOr<std::optional<CgroupPlace>> FindPlace(std::string_view controller) {
   }
   if (*path == "/") path->clear();
   return CgroupPlace{mount->path, mount->path + *path};
-}
-
-}  // namespace
-
-StatusOr<std::optional<CgroupPlace>> UnifiedCgroup() { return FindPlace(""); }
-
-StatusOr<std::optional<CgroupPlace>> LegacyCgroup(std::string_view controller) {
-  return FindPlace(controller);
 }
 
 std::vector<std::string> Ancestry(const CgroupPlace& place) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -14,10 +15,23 @@ struct CgroupPlace {
   std::string path;   // directory of this process's cgroup: the mount itself or below it
 };
 
-// In the hierarchy of cgroup v2; nullopt if none is mounted.
-StatusOr<std::optional<CgroupPlace>> UnifiedCgroup();
-// In the hierarchy of cgroup v1 with this controller; nullopt if there is none.
-StatusOr<std::optional<CgroupPlace>> LegacyCgroup(std::string_view controller);
+// The cgroups that this process was in when they were read.
+class OwnCgroups {
+ public:
+  static StatusOr<OwnCgroups> Read();
+
+  // In the hierarchy of cgroup v2; nullopt if none is mounted.
+  std::optional<CgroupPlace> Unified() const { return Find(""); }
+  // In the hierarchy of cgroup v1 with this controller; nullopt if there is none.
+  std::optional<CgroupPlace> Legacy(std::string_view controller) const { return Find(controller); }
+
+ private:
+  // An empty controller stands for cgroup v2.
+  std::optional<CgroupPlace> Find(std::string_view controller) const;
+
+  std::string mounts_;
+  std::string cgroups_;
+};
 
 // Directories of the cgroup and of all above it, as far as the mount, its own first.
 std::vector<std::string> Ancestry(const CgroupPlace& place);

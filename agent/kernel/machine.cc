@@ -63,15 +63,9 @@ KnownFileSystem TypeOf(uint32_t magic) {
   return found == kKnown.end() ? KnownFileSystem{"", false} : found->second;
 }
 
-StatusOr<uint64_t> MemInfo(std::string_view text, std::string_view name) {
-  const size_t at = text.find(StrCat(name, ":"));
-  uint64_t kilobytes = 0;
-  if (at != std::string_view::npos) {
-    const std::string_view rest = text.substr(at + name.size() + 1);
-    if (absl::SimpleAtoi(ToAbsl(rest.substr(0, rest.find("kB"))), &kilobytes))
-      return kilobytes << 10;
-  }
-  return absl::InternalError(StrCat("/proc/meminfo has no ", name));
+StatusOr<uint64_t> MemInfo(std::string_view text, std::string_view label) {
+  if (const auto kilobytes = NumberAfter(text, label)) return *kilobytes << 10;
+  return absl::InternalError(StrCat("/proc/meminfo has no ", label));
 }
 
 // Of a file with one number; nullopt if there is none ("max", or no such file).
@@ -89,12 +83,8 @@ void ApplyLimit(const std::string& directory, const char* limit_name, const char
   const auto usage = NumberIn(StrCat(directory, "/", usage_name));
   if (!limit || !usage || *limit >= facts.total) return;
   uint64_t cache = 0;
-  if (const auto stat = ReadSmallFile(StrCat(directory, "/memory.stat")); stat.ok()) {
-    for (absl::string_view line : absl::StrSplit(*stat, '\n')) {
-      if (absl::StartsWith(line, "inactive_file "))
-        (void)absl::SimpleAtoi(line.substr(line.find(' ') + 1), &cache);
-    }
-  }
+  if (const auto stat = ReadSmallFile(StrCat(directory, "/memory.stat")); stat.ok())
+    cache = NumberAfter(*stat, "inactive_file ").value_or(0);
   const uint64_t used = *usage - std::min(cache, *usage);
   facts.total = *limit;
   facts.available = std::min(facts.available, *limit - std::min(used, *limit));
@@ -132,8 +122,8 @@ class LinuxMachine final : public Machine {
     const auto allow = [&least](double cores) {
       least = least > 0 ? std::min(least, cores) : cores;
     };
-    ASSIGN_OR_RETURN(const auto unified, UnifiedCgroup());
-    if (unified) {
+    ASSIGN_OR_RETURN(const OwnCgroups cgroups, OwnCgroups::Read());
+    if (const auto unified = cgroups.Unified()) {
       for (const std::string& directory : Ancestry(*unified)) {
         const auto text = ReadSmallFile(directory + "/cpu.max");
         if (!text.ok()) continue;
@@ -146,8 +136,7 @@ class LinuxMachine final : public Machine {
         }
       }
     }
-    ASSIGN_OR_RETURN(const auto legacy, LegacyCgroup("cpu"));
-    if (legacy) {
+    if (const auto legacy = cgroups.Legacy("cpu")) {
       for (const std::string& directory : Ancestry(*legacy)) {
         // -1, which is no number here, stands for no limit.
         const auto quota = NumberIn(directory + "/cpu.cfs_quota_us");
@@ -162,15 +151,14 @@ class LinuxMachine final : public Machine {
   StatusOr<MemoryFacts> Memory() override {
     ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/meminfo"));
     MemoryFacts facts;
-    ASSIGN_OR_RETURN(facts.total, MemInfo(text, "MemTotal"));
-    ASSIGN_OR_RETURN(facts.available, MemInfo(text, "MemAvailable"));
-    ASSIGN_OR_RETURN(const auto unified, UnifiedCgroup());
-    if (unified) {
+    ASSIGN_OR_RETURN(facts.total, MemInfo(text, "MemTotal:"));
+    ASSIGN_OR_RETURN(facts.available, MemInfo(text, "MemAvailable:"));
+    ASSIGN_OR_RETURN(const OwnCgroups cgroups, OwnCgroups::Read());
+    if (const auto unified = cgroups.Unified()) {
       for (const std::string& directory : Ancestry(*unified))
         ApplyLimit(directory, "memory.max", "memory.current", facts);
     }
-    ASSIGN_OR_RETURN(const auto legacy, LegacyCgroup("memory"));
-    if (legacy) {
+    if (const auto legacy = cgroups.Legacy("memory")) {
       for (const std::string& directory : Ancestry(*legacy))
         ApplyLimit(directory, "memory.limit_in_bytes", "memory.usage_in_bytes", facts);
     }

@@ -71,10 +71,7 @@ Status Process::WaitUntilGone(int timeout_ms) const {
   return absl::OkStatus();
 }
 
-bool Process::IsGone() const {
-  pollfd gone{fd_.get(), POLLIN, 0};
-  return poll(&gone, 1, 0) == 1;
-}
+bool Process::IsGone() const { return WaitUntilGone(0).ok(); }
 
 std::string Process::Reap() const {
   siginfo_t info{};

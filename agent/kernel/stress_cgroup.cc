@@ -1,7 +1,6 @@
 #include "kernel/stress_cgroup.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -15,22 +14,15 @@
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "base/unique_fd.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 
 namespace faultd {
 namespace {
 
-Status WriteTo(const std::string& path, std::string_view text) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
-  return WriteAll(fd.get(), text, path);
-}
-
 // cgroup.kill is there since Linux 5.14.
 Status KillAll(const std::string& directory) {
-  const Status killed = WriteTo(directory + "/cgroup.kill", "1");
+  const Status killed = WriteSmallFile(directory + "/cgroup.kill", "1");
   if (!absl::IsNotFound(killed)) return killed;
   auto processes = ReadSmallFile(directory + "/cgroup.procs");
   if (absl::IsNotFound(processes.status())) return absl::OkStatus();
@@ -52,7 +44,8 @@ StressCgroups::StressCgroups(const std::string& state_dir) {
 }
 
 StatusOr<std::string> StressCgroups::Parent() {
-  ASSIGN_OR_RETURN(const auto own, UnifiedCgroup());
+  ASSIGN_OR_RETURN(const OwnCgroups cgroups, OwnCgroups::Read());
+  const auto own = cgroups.Unified();
   if (!own || access(own->path.c_str(), W_OK) != 0) return "";
   return own->path;
 }
@@ -69,7 +62,7 @@ Status StressCgroups::Make(const std::string& parent, const std::string& id) con
 }
 
 Status StressCgroups::Enter(const std::string& parent, const std::string& id, pid_t process) const {
-  return WriteTo(Path(parent, id) + "/cgroup.procs", StrCat(process));
+  return WriteSmallFile(Path(parent, id) + "/cgroup.procs", StrCat(process));
 }
 
 StatusOr<bool> StressCgroups::Remove(const std::string& parent, const std::string& id) const {

@@ -11,8 +11,6 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
 #include "kernel/process.h"
@@ -26,12 +24,7 @@ namespace {
 // How many processes the kernel has killed for want of memory since it was started; 0 if unknown.
 uint64_t CountOomKills() {
   const auto text = ReadSmallFile("/proc/vmstat");
-  if (!text.ok()) return 0;
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
-    uint64_t count = 0;
-    if (absl::ConsumePrefix(&line, "oom_kill ") && absl::SimpleAtoi(line, &count)) return count;
-  }
-  return 0;
+  return text.ok() ? NumberAfter(*text, "oom_kill ").value_or(0) : 0;
 }
 
 std::string Canonical(const std::string& path) {

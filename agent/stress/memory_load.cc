@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "base/file_io.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
@@ -41,15 +40,9 @@ bool IsPageCache(const v1::MemoryOrder& order) {
 // How much of this process is resident, by kind; proc_pid_status(5).
 StatusOr<uint64_t> ResidentBytes(bool page_cache) {
   ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("/proc/self/status"));
-  const std::string_view name = page_cache ? "RssShmem:" : "RssAnon:";
-  uint64_t kilobytes = 0;
-  const size_t at = text.find(name);
-  if (at == std::string::npos ||
-      !absl::SimpleAtoi(text.substr(at + name.size(), text.find("kB", at) - at - name.size()),
-                        &kilobytes)) {
-    return absl::InternalError(StrCat("/proc/self/status has no ", name));
-  }
-  return kilobytes << 10;
+  const std::string_view label = page_cache ? "RssShmem:" : "RssAnon:";
+  if (const auto kilobytes = NumberAfter(text, label)) return *kilobytes << 10;
+  return absl::InternalError(StrCat("/proc/self/status has no ", label));
 }
 
 // The watcher, a thread, looks at the machine and tells the holder how much to hold.

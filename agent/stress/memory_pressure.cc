@@ -31,8 +31,8 @@ StatusOr<PressureWatch> PressureWatch::Open() {
   watch.wake_ = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!watch.wake_.valid()) return ErrnoStatus(errno, "make an event descriptor");
   std::vector<std::string> paths{"/proc/pressure/memory"};
-  ASSIGN_OR_RETURN(const auto place, UnifiedCgroup());
-  if (place) {
+  ASSIGN_OR_RETURN(const OwnCgroups cgroups, OwnCgroups::Read());
+  if (const auto place = cgroups.Unified()) {
     for (const std::string& directory : Ancestry(*place))
       paths.push_back(directory + "/memory.pressure");
   }

@@ -28,17 +28,6 @@ using std::chrono::nanoseconds;
 constexpr nanoseconds kWindow = milliseconds(100);
 constexpr int kWindowsPerSecond = 10;
 
-nanoseconds TimeOf(const std::vector<pid_t>& processes) {
-  nanoseconds sum{};
-  for (pid_t process : processes) {
-    clockid_t clock{};
-    timespec time{};
-    if (clock_getcpuclockid(process, &clock) == 0 && clock_gettime(clock, &time) == 0)
-      sum += std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-  }
-  return sum;
-}
-
 nanoseconds IdleTimeOf(const std::vector<int>& cores) {
   IdleTimes idle = Require(ReadIdleTimes());
   nanoseconds sum{};
@@ -96,6 +85,17 @@ void Compete(int core, const std::atomic<double>& share, const std::atomic<bool>
 
 }  // namespace
 
+nanoseconds CpuTimeOf(const std::vector<pid_t>& processes) {
+  nanoseconds sum{};
+  for (pid_t process : processes) {
+    clockid_t clock{};
+    timespec time{};
+    if (clock_getcpuclockid(process, &clock) == 0 && clock_gettime(clock, &time) == 0)
+      sum += std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+  }
+  return sum;
+}
+
 CpuUsage Watch(const std::vector<pid_t>& processes, const std::vector<int>& cores, double seconds,
                double aim) {
   const int windows = std::max(2, static_cast<int>(seconds * kWindowsPerSecond));
@@ -105,7 +105,7 @@ CpuUsage Watch(const std::vector<pid_t>& processes, const std::vector<int>& core
   const nanoseconds begin = MonotonicNow();
   for (int i = 0; i <= windows; ++i) {
     SleepUntil(begin + i * kWindow);
-    moments.push_back({MonotonicNow(), TimeOf(processes), IdleTimeOf(cores)});
+    moments.push_back({MonotonicNow(), CpuTimeOf(processes), IdleTimeOf(cores)});
   }
   const auto busy = [&](const Moment& from, const Moment& to) {
     return 100 - Percent(to.idle - from.idle, to.now - from.now, n);

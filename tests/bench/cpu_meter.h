@@ -24,6 +24,9 @@ struct CpuUsage {
 CpuUsage Watch(const std::vector<pid_t>& processes, const std::vector<int>& cores, double seconds,
                double aim = 0);
 
+// CPU time of processes so far, by their clocks; nothing for those that are gone.
+std::chrono::nanoseconds CpuTimeOf(const std::vector<pid_t>& processes);
+
 // A process and all that it started, and what these started.
 std::vector<pid_t> Family(pid_t ancestor);
 

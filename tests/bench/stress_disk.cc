@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_io.h"
 #include "bench/commands.h"
 #include "bench/require.h"
 #include "bench/samples.h"
@@ -171,14 +172,8 @@ struct IoCase {
 };
 
 uint64_t CallsOf(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/io", pid));
-  std::string name;
-  uint64_t value = 0;
-  uint64_t calls = 0;
-  while (file >> name >> value) {
-    if (name == "syscr:" || name == "syscw:") calls += value;
-  }
-  return calls;
+  const std::string io = Require(ReadSmallFile(fmt::format("/proc/{}/io", pid)));
+  return NumberAfter(io, "syscr:").value() + NumberAfter(io, "syscw:").value();
 }
 
 // Each answers with operations a second.

@@ -1,12 +1,8 @@
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -20,13 +16,13 @@
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "base/unique_fd.h"
 #include "bench/bare_memory.h"
 #include "bench/commands.h"
 #include "bench/cpu_meter.h"
 #include "bench/require.h"
 #include "bench/stress_benches.h"
 #include "kernel/machine.h"
+#include "kernel/process.h"
 #include "support/stress_process.h"
 
 namespace faultd::bench {
@@ -109,29 +105,12 @@ uint64_t ResidentBytes(const std::vector<pid_t>& processes) {
   return pages * 4096;
 }
 
-nanoseconds CpuTimeOf(const std::vector<pid_t>& processes) {
-  nanoseconds sum{0};
-  for (const pid_t pid : processes) {
-    clockid_t clock = 0;
-    timespec time{};
-    if (clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &time) == 0)
-      sum += std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-  }
-  return sum;
-}
-
 void Kill(Running& running, Samples& release) {
-  std::vector<UniqueFd> pidfds;
-  for (const pid_t pid : Family(running.pid))
-    pidfds.emplace_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  std::vector<Process> family;
+  for (const pid_t pid : Family(running.pid)) family.push_back(Require(Process::Open(pid)));
   Time(release, [&] {
-    for (const UniqueFd& each : pidfds)
-      syscall(SYS_pidfd_send_signal, each.get(), SIGKILL, nullptr, 0);
-    for (const UniqueFd& each : pidfds) {
-      pollfd gone{each.get(), POLLIN, 0};
-      while (poll(&gone, 1, -1) < 0 && errno == EINTR) {
-      }
-    }
+    for (const Process& each : family) Require(each.Signal(SIGKILL));
+    for (const Process& each : family) Require(each.WaitUntilGone(-1));
   });
   if (!running.ours) Wait(running.pid);
 }

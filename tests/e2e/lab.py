@@ -55,6 +55,18 @@ def wait_for(condition, what, deadline=DEADLINE):
     raise AssertionError(f"not within {deadline} s: {what}")
 
 
+def processes(program, *arguments):
+    """Ids of the running processes of this program that have all these words on their command line."""
+    pids = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            if words[0].endswith(program.encode()) and all(each.encode() in words for each in arguments):
+                pids.append(int(pid))
+    return pids
+
+
 class Network:
     """The host's veth `up0` and, behind it, namespace `peer` with the addresses .2 to .9 and ::2 to ::9."""
 
@@ -218,26 +230,11 @@ class Daemon:
         wait_for(lambda: not self.guardians(), "the guardian is gone")
 
     def guardians(self):
-        pids = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-                if words[0].endswith(b"faultd-guardian") and self.state.encode() in words:
-                    pids.append(int(pid))
-        return pids
+        return processes("faultd-guardian", self.state)
 
     def stress_processes(self, id=None):
         """Process ids of the stress processes of this daemon, or of one of its faults."""
-        pids = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-                if words[0].endswith(b"faultd-stress") and os.path.realpath(self.state).encode() in words:
-                    if id is None or id.encode() in words:
-                        pids.append(int(pid))
-        return pids
+        return processes("faultd-stress", os.path.realpath(self.state), *([id] if id else []))
 
     def records(self):
         return sorted(name for name in os.listdir(os.path.join(self.state, "journal")) if name.endswith(".record"))

@@ -11,9 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <string_view>
 
+#include "base/file_io.h"
 #include "base/strings.h"
 #include "support/netns.h"
 
@@ -26,8 +25,7 @@ void DiskLab::SetUp() {
   if (unshare(CLONE_NEWNS) != 0) {
     outside_.Reset();
     const std::string reason = std::string("cannot make a mount namespace: ") + strerror(errno);
-    const char* ci = getenv("CI");
-    if (ci != nullptr && std::string_view(ci) == "true") FAIL() << reason;
+    if (InCi()) FAIL() << reason;
     GTEST_SKIP() << reason;
   }
   ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << strerror(errno);
@@ -152,14 +150,10 @@ std::vector<std::string> DiskLab::NamelessFiles(pid_t pid) {
 }
 
 uint64_t DiskLab::IoCounter(pid_t pid, const std::string& name) {
-  std::ifstream file(StrCat("/proc/", pid, "/io"));
-  std::string word;
-  uint64_t value = 0;
-  while (file >> word >> value) {
-    if (word == name + ":") return value;
-  }
-  ADD_FAILURE() << "no " << name;
-  return 0;
+  const auto text = ReadSmallFile(StrCat("/proc/", pid, "/io"));
+  const auto value = text.ok() ? NumberAfter(*text, name + ":") : std::nullopt;
+  EXPECT_TRUE(value) << "no " << name;
+  return value.value_or(0);
 }
 
 }  // namespace faultd

@@ -3,6 +3,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "base/proto_status.h"
 #include "base/strings.h"
 #include "faultd/v1/stress_process.pb.h"
 #include "support/fake_kernel.h"
@@ -78,8 +79,7 @@ StatusOr<std::optional<std::string>> FakeKernel::FakeStress::Report(const std::s
         Known& known = known_[id];
         if (!known.error.ok()) {
           v1::StressReport report;
-          report.mutable_error()->set_code(static_cast<int>(known.error.code()));
-          report.mutable_error()->set_message(std::string(known.error.message()));
+          *report.mutable_error() = ToProto(known.error);
           return report.SerializeAsString();
         }
         // The first answer takes a while.

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -21,11 +20,9 @@ inline uint64_t FigureOf(const std::string& path, std::string_view name) {
   const auto text = ReadSmallFile(path);
   EXPECT_TRUE(text.ok()) << path << ": " << text.status();
   if (!text.ok()) return 0;
-  const std::string label = StrCat("\n", name, ":");
-  const size_t at = text->find(label);
-  EXPECT_NE(at, std::string::npos) << path << " has no " << name;
-  if (at == std::string::npos) return 0;
-  return strtoull(text->c_str() + at + label.size(), nullptr, 10) << 10;
+  const auto kilobytes = NumberAfter(*text, StrCat(name, ":"));
+  EXPECT_TRUE(kilobytes) << path << " has no " << name;
+  return kilobytes.value_or(0) << 10;
 }
 
 // What a process has resident and locked: what a memory load holds, and nothing else. It does not

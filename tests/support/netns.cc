@@ -12,12 +12,13 @@
 #include <string_view>
 
 namespace faultd {
-namespace {
 
 bool InCi() {
   const char* ci = getenv("CI");
   return ci != nullptr && std::string_view(ci) == "true";
 }
+
+namespace {
 
 void AddAddresses(const std::string& link, const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) {

@@ -9,6 +9,10 @@
 
 namespace faultd {
 
+// Whether this is a run in which a test that lacks what it needs fails, as the environment's
+// CI=true says, and is not skipped.
+bool InCi();
+
 struct CommandResult {
   int exit_code = -1;
   std::string output;  // stdout and stderr

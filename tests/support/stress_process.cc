@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,28 +9,15 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/proto_status.h"
 #include "base/strings.h"
+#include "kernel/process.h"
 
 namespace faultd {
 namespace {
 
 constexpr int kPatienceMs = 30'000;
 constexpr size_t kLongestReport = 64 << 10;
-
-StatusOr<pid_t> Spawn(const std::string& binary, int input) {
-  std::string parent = StrCat(getpid());
-  std::string words[] = {binary, "--fault", "bench", "--state-dir", "/nonexistent", "--parent"};
-  char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(),
-                  words[4].data(), words[5].data(), parent.data(),   nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, binary.c_str(), &actions, nullptr, argv, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return ErrnoStatus(error, StrCat("start ", binary));
-  return pid;
-}
 
 }  // namespace
 
@@ -42,8 +28,12 @@ StatusOr<StressProcess> StressProcess::Start(const std::string& binary,
     return ErrnoStatus(errno, "make socket pair");
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  ASSIGN_OR_RETURN(const pid_t pid, Spawn(binary, theirs.get()));
-  StressProcess process(pid, std::move(ours));
+  ASSIGN_OR_RETURN(
+      const Process spawned,
+      Process::Spawn(
+          binary, {"--fault", "bench", "--state-dir", "/nonexistent", "--parent", StrCat(getpid())},
+          {.input = theirs.get()}));
+  StressProcess process(spawned.pid(), std::move(ours));
   const std::string packet = order.SerializeAsString();
   if (send(process.socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0)
     return ErrnoStatus(errno, StrCat("send order to ", binary));
@@ -84,9 +74,7 @@ StatusOr<v1::StressReport> StressProcess::NextReport() {
 
 StatusOr<v1::Effect> StressProcess::NextEffect() {
   ASSIGN_OR_RETURN(const v1::StressReport report, NextReport());
-  if (report.has_error()) {
-    return Status(static_cast<absl::StatusCode>(report.error().code()), report.error().message());
-  }
+  if (report.has_error()) return FromProto(report.error());
   return report.effect();
 }
 

@@ -1,5 +1,6 @@
 #include "faults/stress/stress_fault.h"
 
+#include "base/proto_status.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
@@ -14,9 +15,7 @@ StatusOr<std::optional<v1::Effect>> NewestEffect(const std::string& id, Host& ho
   v1::StressReport report;
   if (!report.ParseFromString(*packet))
     return absl::DataLossError("its stress process sent a malformed report");
-  if (report.has_error()) {
-    return Status(static_cast<absl::StatusCode>(report.error().code()), report.error().message());
-  }
+  if (report.has_error()) return FromProto(report.error());
   return report.effect();
 }
 
@@ -66,6 +65,11 @@ Status ValidateRamp(const google::protobuf::Duration& ramp, std::string_view pat
     return FieldError(path, StrCat(FormatDuration(value), " is out of range; write 0s to 12h"));
   }
   return absl::OkStatus();
+}
+
+Status ValidateShare(double percent, std::string_view path) {
+  if (percent > 0 && percent <= 100) return absl::OkStatus();
+  return FieldError(path, StrCat(percent, " is out of range; write above 0 to 100"));
 }
 
 Status ValidatePath(const std::string& path, std::string_view field) {

@@ -22,6 +22,8 @@ StatusOr<v1::Effect> ObserveStress(const std::string& id, Host& host);
 
 // FieldError unless this is a duration of 0 to 12 h.
 Status ValidateRamp(const google::protobuf::Duration& ramp, std::string_view path);
+// FieldError unless this is above 0 to 100.
+Status ValidateShare(double percent, std::string_view path);
 // FieldError unless this is a path that a directory can have.
 Status ValidatePath(const std::string& path, std::string_view field);
 
