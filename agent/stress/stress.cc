@@ -1,6 +1,5 @@
 #include "stress/stress.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,8 +12,8 @@
 #include <chrono>
 
 #include "base/file_io.h"
+#include "base/proto_status.h"
 #include "base/strings.h"
-#include "base/unique_fd.h"
 #include "stress/load.h"
 
 namespace faultd {
@@ -33,9 +32,7 @@ Status DieWith(pid_t parent) {
 // First to go when memory is short, and no more important than what else runs on the host: what
 // started us is, so that it can end us.
 Status BeExpendable() {
-  UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (!score.valid()) return ErrnoStatus(errno, "open /proc/self/oom_score_adj");
-  RETURN_IF_ERROR(WriteAll(score.get(), "1000", "/proc/self/oom_score_adj"));
+  RETURN_IF_ERROR(WriteSmallFile("/proc/self/oom_score_adj", "1000"));
   const sched_param normal{};
   if (sched_setscheduler(0, SCHED_OTHER, &normal) != 0)
     return ErrnoStatus(errno, "set scheduling policy");
@@ -87,8 +84,7 @@ Status Send(int socket, const v1::StressReport& report) {
 
 Status SendError(int socket, const Status& error) {
   v1::StressReport report;
-  report.mutable_error()->set_code(static_cast<int>(error.code()));
-  report.mutable_error()->set_message(std::string(error.message()));
+  *report.mutable_error() = ToProto(error);
   RETURN_IF_ERROR(Send(socket, report));
   return error;
 }
@@ -119,6 +115,7 @@ Status KeepReporting(int socket, Load& load) {
 Status RunStress(int socket, pid_t parent) {
   RETURN_IF_ERROR(DieWith(parent));
   RETURN_IF_ERROR(BeExpendable());
+  signal(SIGXFSZ, SIG_IGN);  // a file that may grow no more is an answer of write(2): EFBIG
   ASSIGN_OR_RETURN(const v1::StressOrder order, ReceiveOrder(socket));
   StatusOr<std::unique_ptr<Load>> load = StartLoad(order);
   if (!load.ok()) return SendError(socket, load.status());
