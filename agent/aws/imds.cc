@@ -1,81 +1,37 @@
 #include "aws/imds.h"
 
-#include <cstdlib>
-
+#include "absl/strings/match.h"
+#include "aws/backoff.h"
 #include "base/file_io.h"
-#include "base/strings.h"
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
 
 namespace faultd {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 
-constexpr std::chrono::seconds kTimeout{2};
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr char kTokenHeader[] = "X-aws-ec2-metadata-token";
+constexpr std::chrono::seconds kTokenLife{21600};  // the longest there is
 
-// AWS_EC2_METADATA_SERVICE_ENDPOINT, as the SDKs have it, else the link-local address. Plain HTTP
-// and an IP address in either case.
-asio::ip::tcp::endpoint ServiceEndpoint() {
-  const char* set = getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-  std::string_view url = set == nullptr ? "http://169.254.169.254" : set;
-  if (url.starts_with("http://")) url.remove_prefix(7);
-  url = url.substr(0, url.find('/'));
-  const size_t colon = url.rfind(':');
-  unsigned short port = 80;
-  if (colon != std::string_view::npos && url.find(']', colon) == std::string_view::npos) {
-    port = static_cast<unsigned short>(std::atoi(std::string(url.substr(colon + 1)).c_str()));
-    url = url.substr(0, colon);
-  }
-  if (url.starts_with('[') && url.ends_with(']')) url = url.substr(1, url.size() - 2);
-  boost::system::error_code invalid;
-  auto address = asio::ip::make_address(std::string(url), invalid);
-  if (invalid) address = asio::ip::make_address("169.254.169.254");
-  return {address, port};
+bool IsWorthRepeating(const Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-asio::awaitable<StatusOr<std::string>> Exchange(beast::tcp_stream& stream,
-                                                http::request<http::empty_body> request) {
-  const std::string what = StrCat(
-      "instance metadata ", std::string_view(request.target().data(), request.target().size()));
-  request.set(http::field::host, "169.254.169.254");
-  stream.expires_after(kTimeout);
-  beast::flat_buffer buffer;
-  http::response<http::string_body> response;
-  auto [write_error, written] = co_await http::async_write(stream, request, kAwait);
-  if (write_error) co_return absl::UnavailableError(StrCat(what, ": ", write_error.message()));
-  auto [read_error, got] = co_await http::async_read(stream, buffer, response, kAwait);
-  if (read_error) co_return absl::UnavailableError(StrCat(what, ": ", read_error.message()));
-  if (response.result() == http::status::not_found)
-    co_return absl::NotFoundError(StrCat(what, ": not there"));
-  if (response.result() != http::status::ok) {
-    co_return absl::UnavailableError(StrCat(what, ": HTTP status ", response.result_int()));
+Status ErrorOf(const HttpResponse& response, std::string_view path) {
+  const std::string what =
+      StrCat("instance metadata /latest/", path, ": HTTP status ", response.status);
+  switch (response.status) {
+    case 403:
+      return absl::FailedPreconditionError(
+          StrCat(what, ": the service is turned off for this instance (HttpEndpoint)"));
+    case 404:
+      return absl::NotFoundError(what);
+    case 400:
+    case 401:
+      return absl::FailedPreconditionError(what);
+    default:
+      return absl::UnavailableError(what);
   }
-  co_return response.body();
-}
-
-asio::awaitable<StatusOr<std::string>> Fetch(std::string path) {
-  beast::tcp_stream stream(co_await asio::this_coro::executor);
-  stream.expires_after(kTimeout);
-  auto [error] = co_await stream.async_connect(ServiceEndpoint(), kAwait);
-  if (error) co_return absl::UnavailableError(StrCat("instance metadata: ", error.message()));
-  http::request<http::empty_body> ask(http::verb::put, "/latest/api/token", 11);
-  ask.set("X-aws-ec2-metadata-token-ttl-seconds", "60");
-  ask.content_length(0);
-  StatusOr<std::string> token = co_await Exchange(stream, std::move(ask));
-  if (!token.ok()) co_return token;
-  http::request<http::empty_body> get(http::verb::get, "/latest/" + path, 11);
-  get.set("X-aws-ec2-metadata-token", *token);
-  co_return co_await Exchange(stream, std::move(get));
 }
 
 }  // namespace
@@ -88,14 +44,91 @@ bool IsEc2Instance(const std::string& root) {
   return false;
 }
 
+StatusOr<Url> Imds::BaseUrl() const {
+  if (IsTrue(environment_, "AWS_EC2_METADATA_DISABLED")) {
+    return absl::FailedPreconditionError(
+        "instance metadata is not used: AWS_EC2_METADATA_DISABLED is true");
+  }
+  std::string url = Variable(environment_, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  if (url.empty()) {
+    const std::string mode = Variable(environment_, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+    url =
+        absl::EqualsIgnoreCase(mode, "ipv6") ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
+  }
+  auto parsed = Url::Parse(url);
+  if (!parsed.ok()) return Annotate(parsed.status(), "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  return parsed;
+}
+
+asio::awaitable<StatusOr<HttpResponse>> Imds::Request(std::string method, std::string path,
+                                                      std::pair<std::string, std::string> header) {
+  auto url = BaseUrl();
+  if (!url.ok()) co_return url.status();
+  HttpRequest request;
+  request.method = method;
+  request.url = *std::move(url);
+  request.url.target = "/latest/" + path;
+  request.headers.push_back(std::move(header));
+  auto response = co_await http_->Send(std::move(request), options_.timeout);
+  if (!response.ok()) co_return Annotate(response.status(), "instance metadata");
+  co_return response;
+}
+
+asio::awaitable<Status> Imds::GetToken() {
+  const std::string ttl = StrCat(kTokenLife.count());
+  auto response = co_await Request("PUT", "api/token", {StrCat(kTokenHeader, "-ttl-seconds"), ttl});
+  if (!response.ok()) {
+    if (!absl::IsDeadlineExceeded(response.status())) co_return response.status();
+    co_return Annotate(response.status(),
+                       "no token (in a container, the hop limit of the instance must be 2)");
+  }
+  if (response->status != 200) co_return ErrorOf(*response, "api/token");
+  token_ = response->body;
+  // A moment less than it lives, so that it does not end under way.
+  token_until_ = clock_.Now() + kTokenLife - std::chrono::minutes(1);
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<StatusOr<std::string>> Imds::GetOnce(std::string path) {
+  // Twice, because a token may be refused before its time: a new one then.
+  HttpResponse answer;
+  for (int round = 0; round < 2; ++round) {
+    if (token_.empty() || clock_.Now() >= token_until_) {
+      const Status status = co_await GetToken();
+      if (!status.ok()) co_return status;
+    }
+    auto response = co_await Request("GET", path, {kTokenHeader, token_});
+    if (!response.ok()) co_return response.status();
+    if (response->status == 200) co_return std::move(response->body);
+    answer = *std::move(response);
+    if (answer.status != 401) break;
+    token_.clear();
+  }
+  co_return ErrorOf(answer, path);
+}
+
+asio::awaitable<StatusOr<std::string>> Imds::Get(std::string path) {
+  for (int attempt = 1;; ++attempt) {
+    auto value = co_await GetOnce(path);
+    if (value.ok() || !IsWorthRepeating(value.status()) || attempt >= options_.attempts) {
+      co_return value;
+    }
+    co_await Sleep(Backoff(attempt, options_.first_backoff, std::chrono::seconds(2)));
+  }
+}
+
 void FetchInstanceMetadata(asio::io_context& context, const std::string& path,
                            std::function<void(StatusOr<std::string>)> done) {
-  asio::co_spawn(context, Fetch(path),
-                 [done = std::move(done)](std::exception_ptr failed, StatusOr<std::string> value) {
-                   if (failed)
-                     return done(absl::InternalError("instance metadata: unexpected failure"));
-                   done(std::move(value));
-                 });
+  static const SystemClock clock;
+  auto imds = std::make_shared<Imds>(HttpClient::Create(context, {}), ProcessEnvironment(), clock,
+                                     Imds::Options{.attempts = 1});
+  auto work = imds->Get(path);
+  asio::co_spawn(
+      context, std::move(work),
+      [imds, done = std::move(done)](std::exception_ptr failed, StatusOr<std::string> value) {
+        if (failed) value = absl::InternalError("instance metadata: unexpected failure");
+        done(std::move(value));
+      });
 }
 
 }  // namespace faultd
