@@ -8,9 +8,9 @@
 
 #include "aws/credentials.h"
 #include "aws/endpoints.h"
-#include "aws/http_client.h"
 #include "aws/skewed_clock.h"
 #include "base/status.h"
+#include "http/http_client.h"
 #include <boost/asio/awaitable.hpp>
 
 namespace faultd {

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "aws/http_message.h"
 #include "base/status.h"
+#include "http/http_message.h"
 
 namespace faultd {
 

@@ -9,9 +9,9 @@
 #include "aws/metric.h"
 #include "aws/metric_buffer.h"
 #include "aws/metric_store.h"
-#include "aws/pending_call.h"
 #include "aws/skewed_clock.h"
 #include "base/status.h"
+#include "http/pending_call.h"
 #include <boost/asio/io_context.hpp>
 
 namespace faultd {

@@ -7,10 +7,10 @@
 
 #include "aws/endpoints.h"
 #include "aws/environment.h"
-#include "aws/http_client.h"
 #include "aws/imds.h"
 #include "aws/sigv4.h"
 #include "base/status.h"
+#include "http/http_client.h"
 #include <boost/asio/awaitable.hpp>
 
 namespace faultd {

@@ -6,8 +6,8 @@
 
 #include "aws/api_call.h"
 #include "aws/imds.h"
-#include "aws/pending_call.h"
 #include "base/status.h"
+#include "http/pending_call.h"
 #include <boost/asio/io_context.hpp>
 
 namespace faultd {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "aws/api_call.h"
-#include "aws/http_client.h"
-#include "aws/pending_call.h"
 #include "base/status.h"
+#include "http/http_client.h"
+#include "http/pending_call.h"
 #include <boost/asio/io_context.hpp>
 
 namespace faultd {

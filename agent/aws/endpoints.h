@@ -7,7 +7,7 @@
 #include "aws/environment.h"
 #include "aws/imds.h"
 #include "aws/profile.h"
-#include "aws/url.h"
+#include "http/url.h"
 #include <boost/asio/awaitable.hpp>
 
 namespace faultd {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "aws/environment.h"
-#include "aws/http_client.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "http/http_client.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 

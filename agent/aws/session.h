@@ -5,10 +5,10 @@
 
 #include "aws/api_call.h"
 #include "aws/environment.h"
-#include "aws/http_client.h"
 #include "aws/imds.h"
 #include "aws/skewed_clock.h"
 #include "base/clock.h"
+#include "http/http_client.h"
 #include <boost/asio/io_context.hpp>
 
 namespace faultd {

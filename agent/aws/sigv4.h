@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "aws/http_message.h"
+#include "http/http_message.h"
 
 namespace faultd {
 

@@ -12,12 +12,12 @@
 #include "aws/credential_chain.h"
 #include "aws/credentials.h"
 #include "aws/endpoints.h"
-#include "aws/http_client.h"
 #include "aws/imds.h"
 #include "aws/time_format.h"
+#include "http/http_client.h"
 #include "support/fake_clock.h"
-#include "unit/aws/await.h"
-#include "unit/aws/http_stand_in.h"
+#include "unit/http/await.h"
+#include "unit/http/http_stand_in.h"
 
 namespace faultd {
 

@@ -15,7 +15,7 @@
 #include "aws/session.h"
 #include "aws/time_format.h"
 #include "base/unique_fd.h"
-#include "unit/aws/await.h"
+#include "unit/http/await.h"
 #include <nlohmann/json.hpp>
 
 namespace faultd {

@@ -1,4 +1,4 @@
-#include "unit/aws/http_stand_in.h"
+#include "unit/http/http_stand_in.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>

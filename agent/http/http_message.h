@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "aws/url.h"
+#include "http/url.h"
 
 namespace faultd {
 

@@ -1,4 +1,4 @@
-#include "aws/tls_context.h"
+#include "http/tls_context.h"
 
 #include <unistd.h>
 

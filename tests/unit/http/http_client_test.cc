@@ -1,4 +1,4 @@
-#include "aws/http_client.h"
+#include "http/http_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "aws/pending_call.h"
-#include "unit/aws/await.h"
-#include "unit/aws/certificate.h"
-#include "unit/aws/http_stand_in.h"
+#include "http/pending_call.h"
+#include "unit/http/await.h"
+#include "unit/http/certificate.h"
+#include "unit/http/http_stand_in.h"
 
 namespace faultd {
 namespace {

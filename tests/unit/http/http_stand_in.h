@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "aws/http_message.h"
+#include "http/http_message.h"
 
 namespace faultd {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "unit/aws/http_stand_in.h"
+#include "unit/http/http_stand_in.h"
 
 namespace faultd {
 

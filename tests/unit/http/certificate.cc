@@ -1,4 +1,4 @@
-#include "unit/aws/certificate.h"
+#include "unit/http/certificate.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

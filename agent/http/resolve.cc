@@ -1,4 +1,4 @@
-#include "aws/resolve.h"
+#include "http/resolve.h"
 
 #include <memory>
 

@@ -1,9 +1,9 @@
-#include "aws/http_client.h"
+#include "http/http_client.h"
 
 #include <system_error>
 #include <utility>
 
-#include "aws/tls_context.h"
+#include "http/tls_context.h"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>

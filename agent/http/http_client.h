@@ -6,9 +6,9 @@
 #include <string>
 #include <thread>
 
-#include "aws/http_connection.h"
-#include "aws/http_message.h"
 #include "base/status.h"
+#include "http/http_connection.h"
+#include "http/http_message.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -1,9 +1,9 @@
-#include "aws/http_connection.h"
+#include "http/http_connection.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "aws/resolve.h"
+#include "http/resolve.h"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/this_coro.hpp>

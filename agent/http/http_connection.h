@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "aws/http_message.h"
 #include "base/status.h"
+#include "http/http_message.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
