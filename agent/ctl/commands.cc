@@ -24,6 +24,7 @@ ExitCode Inject(const Options& options, Client& client, Output& output) {
   }
   output.Text(StrCat(fault.id(), " active until ", FormatTime(fault.lease().deadline()), " (",
                      ShortDuration(FromProto(fault.lease().remaining())), "): ", fault.summary()));
+  if (options.wait_drained) return WaitDrained(fault.id(), *options.wait_drained, client, output);
   return ExitCode::kDone;
 }
 

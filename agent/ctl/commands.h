@@ -13,9 +13,12 @@ ExitCode Run(const Options& options, Client& client, Output& output, int stop_fd
 // Whether the command stays until it is stopped.
 bool IsStream(Command command);
 
-// One function per subject: streams.cc, hold.cc and doctor.cc.
+// One function per subject: watch.cc, hold.cc, wait_drained.cc and doctor.cc.
 ExitCode Watch(const Options& options, Client& client, Output& output, int stop_fd);
 ExitCode Hold(const Options& options, Client& client, Output& output, int stop_fd);
+// Returns when the drain that the fault is has moved all tasks it can move, or `longest` is over.
+ExitCode WaitDrained(const std::string& id, std::chrono::nanoseconds longest, Client& client,
+                     Output& output);
 ExitCode Doctor(const Options& options, Client& client, Output& output);
 ExitCode Version(Client& client, Output& output);
 

@@ -123,8 +123,16 @@ void AddFaultCommands(CLI::App& app, InjectTexts& texts) {
   CLI::App* noop = AddKind(app, texts, "noop", "Do nothing, to try out leases");
   noop->add_option("--note", fault.note, "Free text")->type_name("TEXT");
 
+  CLI::App* ecs_drain = AddKind(app, texts, "ecs-drain",
+                                "Drain this host's ECS container instance: its tasks move away");
+  ecs_drain
+      ->add_option("--wait-drained", texts.wait_drained,
+                   "Stay until no task that draining moves is left, this long at most")
+      ->type_name("DURATION")
+      ->group("Lease");
+
   for (CLI::App* network : {latency, loss, blackhole}) AddTarget(*network, fault);
-  for (CLI::App* command : {latency, loss, blackhole, noop}) AddLease(*command, texts);
+  for (CLI::App* command : {latency, loss, blackhole, ecs_drain, noop}) AddLease(*command, texts);
   for (CLI::App* stress : AddStressCommands(add, fault.stress)) AddLease(*stress, texts);
 }
 

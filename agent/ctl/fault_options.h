@@ -17,6 +17,7 @@ struct InjectTexts {
   bool hold = false;
   bool dry_run = false;
   std::optional<std::string> grace;
+  std::optional<std::string> wait_drained;
 };
 
 // Adds a subcommand for each kind of fault. The texts must outlive the parsing.

@@ -187,6 +187,11 @@ Status FillDiskIoFault(const FaultTexts& texts, v1::FaultSpec& spec) {
   return FillDiskIo(texts.stress, *spec.mutable_disk_io());
 }
 
+Status FillEcsDrain(const FaultTexts&, v1::FaultSpec& spec) {
+  spec.mutable_ecs_drain();
+  return absl::OkStatus();
+}
+
 Status FillNoop(const FaultTexts& texts, v1::FaultSpec& spec) {
   spec.mutable_noop()->set_note(texts.note.value_or(""));
   return absl::OkStatus();
@@ -196,11 +201,15 @@ struct Kind {
   std::string_view name;
   Status (*fill)(const FaultTexts&, v1::FaultSpec&);
 };
-constexpr std::array kKinds = {
-    Kind{"latency", FillLatency},     Kind{"loss", FillLoss},
-    Kind{"blackhole", FillBlackhole}, Kind{"cpu", FillCpuFault},
-    Kind{"memory", FillMemoryFault},  Kind{"disk-fill", FillDiskFillFault},
-    Kind{"disk-io", FillDiskIoFault}, Kind{"noop", FillNoop}};
+constexpr std::array kKinds = {Kind{"latency", FillLatency},
+                               Kind{"loss", FillLoss},
+                               Kind{"blackhole", FillBlackhole},
+                               Kind{"cpu", FillCpuFault},
+                               Kind{"memory", FillMemoryFault},
+                               Kind{"disk-fill", FillDiskFillFault},
+                               Kind{"disk-io", FillDiskIoFault},
+                               Kind{"ecs-drain", FillEcsDrain},
+                               Kind{"noop", FillNoop}};
 
 }  // namespace
 

@@ -168,6 +168,13 @@ StatusOr<Options> FinishInject(Texts texts) {
       return absl::InvalidArgumentError("--grace: only goes with --hold; leave it out");
     ASSIGN_OR_RETURN(options.grace, DurationOption("--grace", *inject.grace));
   }
+  if (inject.wait_drained) {
+    if (inject.hold || inject.dry_run) {
+      return absl::InvalidArgumentError(
+          "--wait-drained: does not go with --hold or --dry-run; leave it out");
+    }
+    ASSIGN_OR_RETURN(options.wait_drained, DurationOption("--wait-drained", *inject.wait_drained));
+  }
   return Finish(std::move(texts));
 }
 

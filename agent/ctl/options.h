@@ -37,6 +37,8 @@ struct Options {
   // Inject, plan and hold.
   v1::InjectFaultRequest inject;
   std::optional<std::chrono::nanoseconds> grace;
+  // Inject: how long to wait for an ECS drain to be complete.
+  std::optional<std::chrono::nanoseconds> wait_drained;
 
   // Get, watch (at most one), renew and revert.
   std::vector<std::string> ids;

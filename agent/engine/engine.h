@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "engine/guard_watcher.h"
 #include "engine/journal.h"
 #include "engine/loop.h"
 #include "engine/request.h"
@@ -23,6 +24,7 @@ namespace faultd {
 class Engine {
  public:
   using FaultCallback = std::function<void(StatusOr<v1::Fault>)>;
+  using PlanCallback = std::function<void(StatusOr<v1::PlanFaultResponse>)>;
   using WatchId = uint64_t;
 
   Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
@@ -31,14 +33,20 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  // Without one, faults with guards are refused. To be set once, before the first fault.
+  void SetGuardWatcher(GuardWatcher* guards) { guards_ = guards; }
+
+  // Takes up the records that a recovery has left to it, those of remote kinds, as faults that are
+  // being reverted. For the start.
+  Status TakeUpRecords();
+
   // Answers with the fault once it is ACTIVE, or with why it is not; then the host is as before.
   // Returns the fault's id, empty when the request was refused at once.
   std::string Inject(const v1::InjectFaultRequest& request, const std::string& actor,
                      FaultCallback done);
 
   // What Inject would do.
-  void Plan(const v1::PlanFaultRequest& request,
-            std::function<void(StatusOr<v1::PlanFaultResponse>)> done);
+  void Plan(const v1::PlanFaultRequest& request, PlanCallback done);
 
   // NOT_FOUND. With the effect as of now.
   StatusOr<v1::Fault> Get(const std::string& id);
@@ -69,7 +77,8 @@ class Engine {
     count_changed_ = std::move(changed);
   }
 
-  // From now on nothing is accepted; reverts all and calls `done` when all is gone.
+  // From now on nothing is accepted; reverts all and calls `done` when all is gone. Remote faults
+  // that cannot be reverted within kRemoteGrace stay in the journal for the next start.
   void Shutdown(std::function<void()> done);
 
   size_t active_count() const { return active_; }
@@ -77,8 +86,7 @@ class Engine {
   Host& host() { return host_; }
 
  private:
-  // Between two looks at a fault that is on its way in or out.
-  static constexpr std::chrono::milliseconds kPollInterval{2};
+  static constexpr std::chrono::seconds kRemoteGrace{20};
 
   // Addresses of a name, and when each was last seen.
   using SeenAddresses = std::map<std::string, BootTime>;
@@ -95,6 +103,7 @@ class Engine {
     int attempts = 0;
     Status error;
     std::map<std::string, SeenAddresses> names;
+    std::unique_ptr<GuardWatcher::Watch> guards;
     int lookups = 0;  // under way
     Loop::TimerId lease_timer = Loop::kNoTimer;
     Loop::TimerId check_timer = Loop::kNoTimer;
@@ -105,22 +114,31 @@ class Engine {
     std::vector<FaultCallback> when_over;
   };
 
-  // engine.cc
+  // engine_inject.cc, in the order in which they happen
   StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const std::string& actor);
+  void StartGuards(Entry& entry);
+  void ResolveNames(Entry& entry);
+  void Survey(Entry& entry);
   void Activate(Entry& entry);
-  void ContinueInject(const std::string& id);
   Status WriteRecord(const Entry& entry);
+  void ContinueInject(const std::string& id);
   void AnswerRepeated(Entry& entry, FaultCallback done);
   void ArmLease(Entry& entry);
+  StatusOr<v1::PlanFaultResponse> PlanNow(const FaultKind& kind, const v1::FaultSpec& spec,
+                                          const ResolvedNames& names);
+
+  // engine.cc
   void Check(const std::string& id);
   void Forget(const std::string& id);
   Entry* Find(const std::string& id);
+  Entry* FindPending(const std::string& id);
   void Count(size_t active);
   v1::Fault Snapshot(const Entry& entry) const;
   void Notify(const Entry& entry);
 
   // engine_revert.cc
   void StartRevert(Entry& entry, v1::EndReason reason);
+  void GiveUpRemote(const std::function<void()>& finish);
   void TakeLastLook(Entry& entry);
   void ContinueRevert(const std::string& id);
   void Finish(Entry& entry);
@@ -142,6 +160,7 @@ class Engine {
   const Clock& clock_;
   const std::string boot_id_;
   const Limits limits_;
+  GuardWatcher* guards_ = nullptr;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
   WatchId next_watch_ = 1;
@@ -149,6 +168,7 @@ class Engine {
   size_t active_ = 0;  // entries that are not over
   std::function<void(size_t)> count_changed_;
   bool stopping_ = false;
+  Loop::TimerId remote_timer_ = Loop::kNoTimer;  // gives up on remote faults
   // Callbacks that outlive the engine do nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -63,8 +63,57 @@ void Engine::RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::
 
 void Engine::Shutdown(std::function<void()> done) {
   stopping_ = true;
-  RevertAll(v1::END_REASON_SHUTDOWN,
-            [done = std::move(done)](const std::vector<v1::Fault>&) { done(); });
+  auto once = std::make_shared<std::function<void()>>(std::move(done));
+  const auto finish = [this, once] {
+    loop_.Cancel(std::exchange(remote_timer_, Loop::kNoTimer));
+    if (auto call = std::exchange(*once, nullptr)) call();
+  };
+  GiveUpRemote(finish);
+  RevertAll(v1::END_REASON_SHUTDOWN, [finish](const std::vector<v1::Fault>&) { finish(); });
+}
+
+// Whatever is on this host is waited for as long as it takes.
+void Engine::GiveUpRemote(const std::function<void()>& finish) {
+  remote_timer_ = loop_.At(clock_.Now() + kRemoteGrace, [this, finish] {
+    remote_timer_ = Loop::kNoTimer;
+    for (const auto& [id, entry] : entries_) {
+      if (IsOver(entry->fault.state())) continue;
+      if (!entry->kind->remote) return GiveUpRemote(finish);
+      spdlog::error("fault {}: NOT REVERTED YET: {}; the next start of faultd goes on", id,
+                    entry->fault.error().message());
+    }
+    finish();
+  });
+}
+
+Status Engine::TakeUpRecords() {
+  ASSIGN_OR_RETURN(const Journal::Content content, journal_.ReadAll());
+  for (const v1::JournalRecord& record : content.records) {
+    const FaultKind* kind = KindOf(record.undo());
+    if (kind == nullptr || !kind->remote) continue;
+    auto entry = std::make_unique<Entry>();
+    entry->kind = kind;
+    entry->undo = record.undo();
+    entry->number = next_number_++;
+    entry->journaled = true;
+    entry->touched = true;
+    entry->request.set_id(record.id());
+    *entry->request.mutable_spec() = record.spec();
+    v1::Fault& fault = entry->fault;
+    fault.set_id(record.id());
+    *fault.mutable_spec() = record.spec();
+    *fault.mutable_labels() = record.labels();
+    fault.set_actor(record.actor());
+    fault.set_summary(std::string(kind->name));
+    fault.set_state(v1::FAULT_STATE_ACTIVE);
+    *fault.mutable_create_time() = record.create_time();
+    *fault.mutable_active_time() = record.create_time();
+    spdlog::warn("fault {}: {} is left from before; reverting it", record.id(), kind->name);
+    Count(active_ + 1);
+    Entry& taken = *entries_.emplace(record.id(), std::move(entry)).first->second;
+    StartRevert(taken, v1::END_REASON_RECOVERY);
+  }
+  return absl::OkStatus();
 }
 
 void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
@@ -73,6 +122,7 @@ void Engine::StartRevert(Entry& entry, v1::EndReason reason) {
   TakeLastLook(entry);
   fault.set_state(v1::FAULT_STATE_REVERTING);
   fault.set_end_reason(reason);
+  entry.guards.reset();
   for (Loop::TimerId* timer : {&entry.lease_timer, &entry.check_timer, &entry.resolve_timer,
                                &entry.retry_timer, &entry.grace_timer}) {
     loop_.Cancel(std::exchange(*timer, Loop::kNoTimer));
@@ -105,7 +155,7 @@ void Engine::ContinueRevert(const std::string& id) {
     if (Status removed = journal_.Remove(id); !removed.ok()) gone = removed;
   }
   if (gone.ok() && *gone) return Finish(*entry);
-  std::chrono::nanoseconds pause = kPollInterval;
+  std::chrono::nanoseconds pause = entry->kind->poll_interval;
   if (!gone.ok()) {
     pause = Backoff(++entry->attempts);
     *entry->fault.mutable_error() = ToProto(gone.status());
@@ -124,11 +174,13 @@ void Engine::Finish(Entry& entry) {
   fault.clear_error();
   if (failed) *fault.mutable_error() = ToProto(entry.error);
   *fault.mutable_end_time() = ToTimestamp(clock_.WallNow());
+  if (entry.kind->remark != nullptr && fault.end_detail().empty())
+    fault.set_end_detail(entry.kind->remark(fault.id(), host_));
   entry.ended = clock_.Now();
   Count(active_ - 1);
+  const std::string why = failed ? std::string(entry.error.message()) : fault.end_detail();
   spdlog::info("fault {}: {} ({}){}{}", fault.id(), FaultState_Name(fault.state()),
-               EndReason_Name(fault.end_reason()), failed ? ": " : "",
-               std::string(entry.error.message()));
+               EndReason_Name(fault.end_reason()), why.empty() ? "" : ": ", why);
   Notify(entry);
   const v1::Fault over = Snapshot(entry);
   auto when_active = std::exchange(entry.when_active, {});

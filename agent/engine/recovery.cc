@@ -16,6 +16,11 @@ Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& ho
                ": of a kind that this version does not know; record set aside"));
     return journal.SetAside(record.id() + ".record");
   }
+  if (kind->remote) {
+    log(StrCat("fault ", record.id(), ": ", kind->name,
+               " needs the network to be reverted: left to faultd, which does it when it runs"));
+    return absl::OkStatus();
+  }
   if (record.boot_id() != boot_id && !kind->survives_reboot) {
     log(StrCat("fault ", record.id(), ": ", kind->name, " ended with the boot it was made in"));
   } else {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/ip.h"
 #include "base/status.h"
 #include "faultd/v1/fault.pb.h"
+#include "faults/ecs/drains.h"
 #include "faults/net/plane.h"
 #include "kernel/kernel.h"
 
@@ -28,6 +30,7 @@ struct Host {
   Kernel& kernel;
   NetworkPlane& network;
   StressPolicy stress = {};
+  EcsDrains* ecs = nullptr;  // nullptr where there is no network to be had, as in the guardian
 };
 
 // Addresses of the names that FaultKind::names asked for.
@@ -62,12 +65,24 @@ struct FaultKind {
   // How often an active fault is looked at, to see whether it still is.
   std::chrono::milliseconds observe_interval;
 
+  // Between two calls of inject or revert, while they say that they are not done.
+  std::chrono::milliseconds poll_interval{2};
+
+  // Whether reverting it needs the network. Then recovery leaves its record to the daemon, which
+  // takes it up as a fault that is being reverted and tries for as long as it takes.
+  bool remote = false;
+
   // Whether the spec makes sense by itself. No side effects. Errors are FieldErrors whose paths
   // begin with "spec.".
   Status (*validate)(const v1::FaultSpec& spec);
 
   // Host names in a valid spec. The engine resolves them before plan and again during the lease.
   std::vector<std::string> (*names)(const v1::FaultSpec& spec);
+
+  // Gathers what plan needs to know and that takes a while, such as answers of AWS, and calls
+  // `done`, maybe from inside; plan then finds it in `host`. nullptr when there is nothing to
+  // gather.
+  void (*survey)(Host& host, std::function<void(Status)> done) = nullptr;
 
   // What inject would do on this host. Only reads.
   StatusOr<FaultPlan> (*plan)(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host);
@@ -83,6 +98,10 @@ struct FaultKind {
   // again, after an inject that did all, part or nothing. `true` when it was seen gone, `false`
   // when the effect is over but something is still on its way out: call again soon.
   StatusOr<bool> (*revert)(const std::string& id, const v1::Undo& undo, Host& host);
+
+  // What people should know about how its revert ended, such as that the host was left as it is for
+  // a reason; empty for nothing. nullptr when there never is anything.
+  std::string (*remark)(const std::string& id, Host& host) = nullptr;
 
   // What an active fault has done so far. DATA_LOSS when it is not in force any more.
   StatusOr<v1::Effect> (*observe)(const std::string& id, Host& host);

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "engine/journal.h"
+#include "faults/fault_kind.h"
 
 namespace faultd {
 
@@ -62,7 +63,11 @@ void DeadlineWatch::ReadOne(const std::string& name) {
   const StatusOr<std::string> content = journal_->Read(name);
   if (!content.ok()) return;
   StatusOr<v1::JournalRecord> record = DecodeRecord(*content);
-  if (record.ok() && record->boot_id() == boot_id_) {
+  if (!record.ok() || record->boot_id() != boot_id_) return;
+  // A remote one may be past its deadline because the network is: that does not mean that the
+  // daemon hangs.
+  const FaultKind* kind = KindOf(record->undo());
+  if (kind == nullptr || !kind->remote) {
     deadlines_[name] = BootTime(record->deadline_boottime_ns());
   }
 }

@@ -7,8 +7,9 @@ Prints its URL when it listens. Signatures of ECS, CloudWatch and EC2 calls are 
 when they differ, as are wrong clocks, unknown keys and expired tokens. What it should do wrong, and what it has seen,
 goes over /_/: `GET /_/state` answers with the state below, `POST /_/state` changes members of it, `POST /_/reset`
 begins anew, `GET /_/calls` and `GET /_/metrics` list what has come. `faults` maps a service ("ecs", "monitoring", "ec2", "sts", "imds", "agent") to a list
-of what happens to its next calls: {"status": 500}, {"code": "ThrottlingException", "status": 400}, {"hang": true}
-or {"close": true}; with {"for_ever": true} it happens to all of them.
+of what happens to its next calls: {"status": 500}, {"code": "ThrottlingException", "status": 400}, {"hang": true},
+{"close": true}, {"failures": "INACTIVE"} (in an answer of ECS with status 200), or {} (nothing); with {"for_ever": true}
+it happens to all of them.
 """
 
 import argparse
@@ -47,6 +48,7 @@ state = {
     "registered": True,
     "instance_status": "ACTIVE",
     "tasks": ["web", "batch"],
+    "standalone": [],  # of the tasks, those that belong to no service
     "denied": [],  # actions, "ecs:DescribeContainerInstances"
     "spot_action": None,
     "lifecycle_state": None,
@@ -162,6 +164,10 @@ def container_instance():
             "pendingTasksCount": 0, "registeredAt": 1700000000.5}
 
 
+def group_of(task):
+    return f"family:{task}" if task in state["standalone"] else f"service:{task}"
+
+
 def ecs(action, arguments):
     check_allowed(f"ecs:{action}")
     if arguments.get("cluster") != state["cluster"]:
@@ -188,7 +194,7 @@ def ecs(action, arguments):
         return answer
     if action == "DescribeTasks":
         known = {task_arn(name): name for name in state["tasks"]}
-        return {"tasks": [{"taskArn": arn, "group": f"service:{known[arn]}", "lastStatus": "RUNNING",
+        return {"tasks": [{"taskArn": arn, "group": group_of(known[arn]), "lastStatus": "RUNNING",
                            "desiredStatus": "RUNNING"} for arn in arguments["tasks"] if arn in known],
                 "failures": [{"arn": arn, "reason": "MISSING"} for arn in arguments["tasks"] if arn not in known]}
     raise Refused(400, "InvalidAction", f"{action} is not known here")
@@ -326,6 +332,12 @@ class Handler(BaseHTTPRequestHandler):
             if not waiting:
                 return False
             entry = waiting[0] if waiting[0].get("for_ever") else waiting.pop(0)
+        if not entry:
+            return False
+        if "failures" in entry:
+            failures = [{"arn": instance_arn(), "reason": entry["failures"]}]
+            self.answer(200, json.dumps({"containerInstances": [], "failures": failures}), "application/x-amz-json-1.1")
+            return True
         if entry.get("hang"):
             self.rfile.read(1)  # until the client has had enough
         if entry.get("hang") or entry.get("close"):

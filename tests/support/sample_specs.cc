@@ -29,6 +29,7 @@ std::optional<v1::FaultSpec> SampleSpec(std::string_view kind) {
       {"memory", R"(memory { percent_of_total: 50 backing: MEMORY_BACKING_PAGE_CACHE })"},
       {"disk_fill", R"(disk_fill { path: "/data" inodes_percent_full: 100 })"},
       {"disk_io", R"(disk_io { path: "/data" threads: 4 read_percent: 70 direct: true })"},
+      {"ecs_drain", "ecs_drain {}"},
       {"noop", R"(noop { note: "hello" })"},
   };
   auto found = kSamples.find(kind);

@@ -19,12 +19,13 @@ std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot) {
   for (const auto& [name, content] : snapshot.files) {
     out << "  file " << name << " (" << content.size() << " bytes)\n";
   }
-  return out;
+  return out << snapshot.ecs;
 }
 
 TestHost::Process::Process(TestHost& on)
     : network(on.kernel, on.clock),
-      host{on.kernel, network, {.journal_directory = kJournalDirectory}},
+      ecs(on.ecs, on.clock, on.ecs_policy),
+      host{on.kernel, network, {.journal_directory = kJournalDirectory}, &ecs},
       journal(on.directory),
       engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, on.limits_) {}
 
@@ -51,6 +52,7 @@ TestHost::~TestHost() = default;
 void TestHost::Restart() {
   process_.reset();
   loop.Clear();
+  ecs.Clear();
   script.Reset();
   kernel.Crash();
   process_ = std::make_unique<Process>(*this);
@@ -68,6 +70,8 @@ StatusOr<std::vector<std::string>> TestHost::RunRecovery() {
   std::vector<std::string> lines;
   RETURN_IF_ERROR(
       Recover(journal(), host(), boot_id, [&](const std::string& line) { lines.push_back(line); }));
+  RETURN_IF_ERROR(engine().TakeUpRecords());
+  loop.RunFor(std::chrono::minutes(1));
   return lines;
 }
 

@@ -9,6 +9,7 @@
 #include "faults/net/plane.h"
 #include "support/fake_clock.h"
 #include "support/fake_directory.h"
+#include "support/fake_ecs.h"
 #include "support/fake_kernel.h"
 #include "support/fake_resolver.h"
 #include "support/fake_script.h"
@@ -20,6 +21,7 @@ namespace faultd {
 struct HostSnapshot {
   KernelState kernel;
   FakeDirectory::Files files;
+  FakeEcsState ecs;
   friend bool operator==(const HostSnapshot&, const HostSnapshot&) = default;
 };
 std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot);
@@ -36,6 +38,7 @@ class TestHost {
   struct Process {
     explicit Process(TestHost& on);
     NetworkPlane network;
+    EcsDrains ecs;
     Host host;
     Journal journal;
     Engine engine;
@@ -50,14 +53,17 @@ class TestHost {
   void Restart();
   // The same with a reboot between: the kernel forgets, what was not synced is lost.
   void RestartAfterPowerLoss();
-  // Reverts from the journal as a starting daemon does; answers with what it logged.
+  // Reverts from the journal as a starting daemon does, and takes up what that has left; answers
+  // with what it logged.
   StatusOr<std::vector<std::string>> RunRecovery();
 
-  HostSnapshot Snapshot() const { return {kernel.state(), directory.files()}; }
+  HostSnapshot Snapshot() const { return {kernel.state(), directory.files(), ecs.state}; }
 
   FakeScript script;
   FakeKernel kernel;
   FakeDirectory directory{script};
+  FakeEcs ecs{script};
+  EcsPolicy ecs_policy;  // of the next process
   FakeClock clock;
   ManualLoop loop{clock};
   FakeResolver resolver{loop};

@@ -375,7 +375,7 @@ TEST_F(EnginePlanTest, RefusesWhatInjectRefuses) {
   EXPECT_EQ(
       Plan("").status().message(),
       "spec: says no kind of fault; set one of latency, loss, blackhole, cpu, memory, disk_fill, "
-      "disk_io, noop");
+      "disk_io, ecs_drain, noop");
   EXPECT_EQ(Plan(kNoop, 0).status().message(), "duration: 0s is out of range; write 100ms to 12h");
   EXPECT_EQ(Plan(R"(blackhole { target { to { host: "no.example" } } })").status().message(),
             "the name no.example does not resolve: no such name");

@@ -46,7 +46,7 @@ TEST(RequestTest, SpecMustSayAKind) {
   EXPECT_EQ(
       ValidateSpec({}).message(),
       "spec: says no kind of fault; set one of latency, loss, blackhole, cpu, memory, disk_fill, "
-      "disk_io, noop");
+      "disk_io, ecs_drain, noop");
 }
 
 TEST(RequestTest, LeaseIsRequiredAndBounded) {

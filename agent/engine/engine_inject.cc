@@ -1,0 +1,250 @@
+// The way in: from a request to ACTIVE.
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "base/proto_time.h"
+#include "base/strings.h"
+#include "base/units.h"
+#include "engine/engine.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace faultd {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+Status Stopping() {
+  return absl::UnavailableError("faultd is stopping; try again once it is back");
+}
+
+void Answer(std::vector<Engine::FaultCallback>& callbacks, const StatusOr<v1::Fault>& answer) {
+  for (Engine::FaultCallback& callback : std::exchange(callbacks, {})) callback(answer);
+}
+
+}  // namespace
+
+std::string Engine::Inject(const v1::InjectFaultRequest& request, const std::string& actor,
+                           FaultCallback done) {
+  if (Entry* known = request.id().empty() ? nullptr : Find(request.id())) {
+    if (!MessageDifferencer::Equals(known->request, request)) {
+      done(absl::AlreadyExistsError(StrCat(
+          "fault ", request.id(),
+          " exists and was asked for otherwise; choose another id, or repeat the same request")));
+      return "";
+    }
+    AnswerRepeated(*known, std::move(done));
+    return request.id();
+  }
+  StatusOr<Entry*> created = Create(request, actor);
+  if (!created.ok()) {
+    done(created.status());
+    return "";
+  }
+  Entry& entry = **created;
+  const std::string id = entry.fault.id();
+  entry.when_active.push_back(std::move(done));
+  Notify(entry);
+  StartGuards(entry);
+  return id;
+}
+
+void Engine::StartGuards(Entry& entry) {
+  const auto& guards = entry.request.guards();
+  if (guards_ == nullptr) {
+    if (guards.empty()) return ResolveNames(entry);
+    return Fail(entry, FieldError("guards", "cannot be watched by this daemon; leave them out"));
+  }
+  const std::string id = entry.fault.id();
+  entry.guards = guards_->Start(
+      {guards.begin(), guards.end()},
+      [this, id](const Status& ready) {
+        Entry* pending = FindPending(id);
+        if (pending == nullptr) return;
+        if (!ready.ok()) return Fail(*pending, ready);
+        ResolveNames(*pending);
+      },
+      [this, id](const std::string& why) {
+        Entry* guarded = Find(id);
+        if (guarded == nullptr || IsOver(guarded->fault.state())) return;
+        spdlog::warn("fault {}: a guard tripped: {}", id, why);
+        if (guarded->fault.end_detail().empty()) guarded->fault.set_end_detail(why);
+        StartRevert(*guarded, v1::END_REASON_GUARD);
+      });
+}
+
+void Engine::ResolveNames(Entry& entry) {
+  const std::vector<std::string> names = entry.kind->names(entry.request.spec());
+  if (names.empty()) return Survey(entry);
+  ResolveAll(names, [this, id = entry.fault.id()](StatusOr<ResolvedNames> resolved) {
+    Entry* pending = FindPending(id);
+    if (pending == nullptr) return;
+    if (!resolved.ok()) return Fail(*pending, resolved.status());
+    NoteAddresses(*pending, *resolved);
+    Survey(*pending);
+  });
+}
+
+void Engine::Survey(Entry& entry) {
+  if (entry.kind->survey == nullptr) return Activate(entry);
+  entry.kind->survey(host_, [this, alive = alive_, id = entry.fault.id()](const Status& surveyed) {
+    Entry* pending = *alive ? FindPending(id) : nullptr;
+    if (pending == nullptr) return;
+    if (!surveyed.ok()) return Fail(*pending, surveyed);
+    Activate(*pending);
+  });
+}
+
+StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
+                                        const std::string& actor) {
+  if (stopping_) return Stopping();
+  RETURN_IF_ERROR(ValidateInject(request, limits_));
+  if (active_ >= limits_.max_active_faults) {
+    return absl::ResourceExhaustedError(StrCat("there are ", active_,
+                                               " active faults, as many as this host "
+                                               "allows; revert some of them first"));
+  }
+  auto entry = std::make_unique<Entry>();
+  entry->request = request;
+  entry->kind = KindOf(request.spec());
+  entry->number = next_number_++;
+  v1::Fault& fault = entry->fault;
+  fault.set_id(request.id());
+  while (fault.id().empty() || entries_.contains(fault.id())) fault.set_id(MakeId(*entry->kind));
+  *fault.mutable_spec() = request.spec();
+  *fault.mutable_labels() = request.labels();
+  *fault.mutable_guards() = request.guards();
+  *fault.mutable_lease()->mutable_duration() = request.duration();
+  fault.mutable_lease()->set_renewable(!request.not_renewable());
+  fault.set_state(v1::FAULT_STATE_PENDING);
+  fault.set_actor(actor);
+  *fault.mutable_create_time() = ToTimestamp(clock_.WallNow());
+  entry->deadline = clock_.Now() + FromProto(request.duration());
+  Count(active_ + 1);
+  return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
+}
+
+// From the plan to the injection in one go: nothing else runs on the loop in between.
+void Engine::Activate(Entry& entry) {
+  ResolvedNames names;
+  for (const auto& [name, addresses] : entry.names) {
+    for (const auto& [address, seen] : addresses) names[name].push_back(*IpAddress::Parse(address));
+  }
+  StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), names, host_);
+  if (!plan.ok()) return Fail(entry, plan.status());
+  entry.undo = plan->undo;
+  entry.fault.set_summary(plan->summary);
+  entry.deadline = clock_.Now() + FromProto(entry.request.duration());
+  entry.journaled = true;
+  if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
+  entry.touched = true;
+  ArmLease(entry);
+  ContinueInject(entry.fault.id());
+}
+
+// Until it is seen, or over before that: the lease ends, or somebody reverts it.
+void Engine::ContinueInject(const std::string& id) {
+  Entry* pending = FindPending(id);
+  if (pending == nullptr) return;
+  Entry& entry = *pending;
+  v1::Fault& fault = entry.fault;
+  entry.retry_timer = Loop::kNoTimer;
+  StatusOr<std::optional<std::string>> seen =
+      entry.kind->inject(id, entry.request.spec(), entry.undo, host_);
+  if (!seen.ok()) return Fail(entry, Annotate(seen.status(), StrCat("inject ", fault.summary())));
+  if (!seen->has_value()) {
+    entry.retry_timer =
+        loop_.At(clock_.Now() + entry.kind->poll_interval, [this, id] { ContinueInject(id); });
+    return;
+  }
+  fault.set_state(v1::FAULT_STATE_ACTIVE);
+  *fault.mutable_active_time() = ToTimestamp(clock_.WallNow());
+  *fault.mutable_verification()->mutable_check_time() = fault.active_time();
+  fault.mutable_verification()->set_detail(**seen);
+  spdlog::info("fault {}: active for {}: {} ({}), by {}", id,
+               FormatDuration(FromProto(entry.request.duration())), fault.summary(), **seen,
+               fault.actor());
+  entry.check_timer =
+      loop_.At(clock_.Now() + entry.kind->observe_interval, [this, id] { Check(id); });
+  if (!entry.names.empty()) {
+    entry.resolve_timer =
+        loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
+  }
+  Notify(entry);
+  Answer(entry.when_active, Snapshot(entry));
+}
+
+Status Engine::WriteRecord(const Entry& entry) {
+  v1::JournalRecord record;
+  record.set_id(entry.fault.id());
+  record.set_boot_id(boot_id_);
+  record.set_deadline_boottime_ns(entry.deadline.count());
+  *record.mutable_undo() = entry.undo;
+  *record.mutable_spec() = entry.fault.spec();
+  *record.mutable_create_time() = entry.fault.create_time();
+  record.set_actor(entry.fault.actor());
+  *record.mutable_labels() = entry.fault.labels();
+  record.set_writer_version(FAULTD_VERSION);
+  return journal_.Write(record);
+}
+
+void Engine::AnswerRepeated(Entry& entry, FaultCallback done) {
+  switch (entry.fault.state()) {
+    case v1::FAULT_STATE_PENDING:
+      entry.when_active.push_back(std::move(done));
+      return;
+    case v1::FAULT_STATE_REVERTING:
+      // The first request is not answered yet either while a failed injection is put back.
+      if (!entry.fault.has_active_time()) {
+        entry.when_active.push_back(std::move(done));
+        return;
+      }
+      done(Snapshot(entry));
+      return;
+    case v1::FAULT_STATE_FAILED:
+      done(entry.error);
+      return;
+    default:
+      done(Snapshot(entry));
+  }
+}
+
+void Engine::ArmLease(Entry& entry) {
+  loop_.Cancel(entry.lease_timer);
+  const std::string id = entry.fault.id();
+  entry.lease_timer = loop_.At(entry.deadline, [this, id] {
+    if (Entry* due = Find(id)) StartRevert(*due, v1::END_REASON_LEASE_ENDED);
+  });
+}
+
+void Engine::Plan(const v1::PlanFaultRequest& request, PlanCallback done) {
+  Status valid = ValidateSpec(request.spec());
+  if (valid.ok() && request.has_duration())
+    valid = ValidateLease(true, request.duration(), limits_);
+  if (!valid.ok()) return done(valid);
+  const FaultKind* kind = KindOf(request.spec());
+  ResolveAll(kind->names(request.spec()),
+             [this, kind, spec = request.spec(), done](StatusOr<ResolvedNames> names) {
+               if (!names.ok()) return done(names.status());
+               if (kind->survey == nullptr) return done(PlanNow(*kind, spec, *names));
+               kind->survey(host_, [this, alive = alive_, kind, spec, names = *std::move(names),
+                                    done](const Status& surveyed) {
+                 if (!*alive) return;
+                 if (!surveyed.ok()) return done(surveyed);
+                 done(PlanNow(*kind, spec, names));
+               });
+             });
+}
+
+StatusOr<v1::PlanFaultResponse> Engine::PlanNow(const FaultKind& kind, const v1::FaultSpec& spec,
+                                                const ResolvedNames& names) {
+  ASSIGN_OR_RETURN(FaultPlan plan, kind.plan(spec, names, host_));
+  v1::PlanFaultResponse response;
+  response.mutable_changes()->Assign(plan.changes.begin(), plan.changes.end());
+  response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());
+  *response.mutable_undo() = std::move(plan.undo);
+  response.set_summary(plan.summary);
+  return response;
+}
+
+}  // namespace faultd
