@@ -107,6 +107,7 @@ asio::awaitable<StatusOr<HttpResponse>> HttpConnection::ExchangeOn(Stream& strea
   boost::system::error_code error;
   size_t received = 0;
   if (limit == 0) {
+    parser.body_limit(boost::none);
     std::tie(error, received) = co_await http::async_read_header(stream, buffer_, parser, kAwait);
   } else {
     parser.body_limit(limit);

@@ -24,6 +24,7 @@ struct DnsChannel::Socket {
 
 struct DnsChannel::Question {
   DnsChannel& channel;
+  uint16_t port;
   std::shared_ptr<DnsAnswer> answer;
 };
 
@@ -59,11 +60,10 @@ DnsChannel::~DnsChannel() {
 
 void DnsChannel::Lookup(const std::string& host, uint16_t port, std::shared_ptr<DnsAnswer> answer) {
   ares_addrinfo_hints hints{};
-  hints.ai_flags = ARES_AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   ++under_way_;
-  ares_getaddrinfo(channel_, host.c_str(), StrCat(int{port}).c_str(), &hints, OnAnswer,
-                   new Question{*this, std::move(answer)});
+  ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, OnAnswer,
+                   new Question{*this, port, std::move(answer)});
   ArmTimer();
 }
 
@@ -77,6 +77,7 @@ void DnsChannel::OnAnswer(void* asked, int status, int, ares_addrinfo* result) {
     if (node->ai_addrlen > endpoint.capacity()) continue;
     std::memcpy(endpoint.data(), node->ai_addr, node->ai_addrlen);
     endpoint.resize(node->ai_addrlen);
+    endpoint.port(question->port);
     answer.endpoints.push_back(endpoint);
   }
   ares_freeaddrinfo(result);

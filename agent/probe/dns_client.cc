@@ -33,8 +33,8 @@ Status ErrorOf(const DnsAnswer& answer, const std::string& host) {
       return absl::NotFoundError(StrCat(attempt, "the name has no address"));
     case ARES_ENOTFOUND:
       return absl::NotFoundError(StrCat(attempt, "no such name"));
-    case ARES_ECONNREFUSED:
-      return absl::UnavailableError(StrCat(attempt, "no name server can be reached"));
+    case ARES_ECONNREFUSED:  // also when all of them say SERVFAIL
+      return absl::UnavailableError(StrCat(attempt, "no name server gives an answer"));
     default:
       return absl::UnavailableError(StrCat(attempt, ares_strerror(answer.status)));
   }

@@ -48,10 +48,10 @@ Status CheckStatus(const ProbeConfig& config, const Url& url, int status) {
 
 }  // namespace
 
-Prober::Prober(asio::io_context& context, DnsClient::Options dns)
-    : names_(context, dns),
-      dns_servers_(context, PastHostsFile(dns)),
-      verified_(TlsLoader::Create(context, {})),
+Prober::Prober(asio::io_context& context, Options options)
+    : names_(context, options.dns),
+      dns_servers_(context, PastHostsFile(options.dns)),
+      verified_(TlsLoader::Create(context, {.ca_bundle = options.ca_bundle})),
       unverified_(TlsLoader::Create(context, {.verify = false})) {}
 
 asio::awaitable<Status> Prober::Prepare(ProbeConfig config) {

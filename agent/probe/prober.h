@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "base/status.h"
 #include "http/tls_loader.h"
@@ -17,8 +18,12 @@ class Prober {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
-  // `dns` says which name servers to ask.
-  explicit Prober(boost::asio::io_context& context, DnsClient::Options dns = {});
+  struct Options {
+    DnsClient::Options dns;
+    std::string ca_bundle;  // see TlsOptions
+  };
+
+  explicit Prober(boost::asio::io_context& context, Options options = {});
 
   // OK when the dependency was reached before the deadline. The message of an error is to be read
   // by itself: "connect to 10.0.0.5 port 5432: timed out".

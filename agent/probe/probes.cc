@@ -26,6 +26,11 @@ boost::asio::awaitable<Status> Prepare(std::shared_ptr<Prober> prober, ProbeConf
 
 }  // namespace
 
+steady_clock::time_point NextDue(steady_clock::time_point due, steady_clock::time_point now,
+                                 nanoseconds interval) {
+  return due + interval * std::max<int64_t>(1, (now - due) / interval);
+}
+
 // When a probe is due, and its attempt under way.
 struct Probes::Schedule : std::enable_shared_from_this<Schedule> {
   Schedule(boost::asio::io_context& context, ProbeHistory& of) : history(of), timer(context) {}
@@ -38,8 +43,10 @@ struct Probes::Schedule : std::enable_shared_from_this<Schedule> {
 };
 
 Probes::Probes(boost::asio::io_context& context, const Clock& clock,
-               std::vector<ProbeConfig> configs, DnsClient::Options dns)
-    : context_(context), clock_(clock), prober_(std::make_shared<Prober>(context, std::move(dns))) {
+               std::vector<ProbeConfig> configs, Prober::Options options)
+    : context_(context),
+      clock_(clock),
+      prober_(std::make_shared<Prober>(context, std::move(options))) {
   for (ProbeConfig& config : configs) {
     all_.push_back(std::make_unique<ProbeHistory>(
         ProbeHistory{.config = std::move(config), .position = all_.size()}));
@@ -92,10 +99,7 @@ void Probes::End(Schedule& schedule, const Status& status) {
   if (history.results.size() == ProbeHistory::kMostResults) history.results.pop_front();
   history.results.push_back(std::move(result));
 
-  // On from the moment it was due, not from now: the interval does not drift. What was missed,
-  // while the host was suspended say, is not made up for.
-  const nanoseconds interval = history.config.interval;
-  schedule.due += interval * std::max<int64_t>(1, (now - schedule.due) / interval);
+  schedule.due = NextDue(schedule.due, now, history.config.interval);
   Await(schedule);
 
   std::vector<WatchId> watches;

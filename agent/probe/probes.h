@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "probe/dns_client.h"
 #include "probe/probe_config.h"
 #include "probe/prober.h"
 #include <boost/asio/io_context.hpp>
@@ -39,6 +38,13 @@ struct ProbeHistory {
   bool up() const { return known() && results.back().up; }
 };
 
+// When an attempt that was due at `due` and ended at `now` is followed by the next: on a grid from
+// the first one on, so that the interval does not drift. Maybe in the past, by less than an
+// interval: what was missed, while the host was suspended say, is not made up for.
+std::chrono::steady_clock::time_point NextDue(std::chrono::steady_clock::time_point due,
+                                              std::chrono::steady_clock::time_point now,
+                                              std::chrono::nanoseconds interval);
+
 // Runs all probes of this host on the loop: each at its interval from a random moment within the
 // first one on, whatever the results are. An attempt ends as a failure by its timeout, which is no
 // longer than the interval: there is never more than one of a probe under way.
@@ -47,9 +53,9 @@ class Probes {
   using WatchId = uint64_t;
   using Watcher = std::function<void(const ProbeHistory&)>;
 
-  // `context` and `clock` must outlive it. `dns` says which name servers to ask.
+  // `context` and `clock` must outlive it. `options` are those of its attempts.
   Probes(boost::asio::io_context& context, const Clock& clock, std::vector<ProbeConfig> configs,
-         DnsClient::Options dns = {});
+         Prober::Options options = {});
   // Gives up the attempts under way.
   ~Probes();
   Probes(const Probes&) = delete;
