@@ -158,9 +158,9 @@ class ProbeReader {
     if (Require("target") && table_["target"].is_string()) Note("target", CheckTarget(probe));
     if (probe.timeout > probe.interval) {
       Note(table_.contains("timeout") ? "timeout" : "interval",
-           absl::InvalidArgumentError(StrCat("the timeout, ", FormatDuration(probe.timeout),
-                                             ", is longer than the interval, ",
-                                             FormatDuration(probe.interval))));
+           absl::InvalidArgumentError(StrCat(
+               "the timeout, ", FormatDuration(probe.timeout), ", is longer than the interval, ",
+               FormatDuration(probe.interval), "; write a shorter timeout")));
     }
     if (probe.kind != ProbeKind::kHttp) {
       for (std::string_view key : {"path", "tls", "verify_tls", "status"})

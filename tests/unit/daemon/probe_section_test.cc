@@ -100,10 +100,10 @@ TEST(ProbeSection, NamesWhatIsWrongAndWhere) {
             "quotes");
   EXPECT_EQ(ErrorOf(good + "timeout = \"11s\"\n"),
             "faultd.toml:4:11: probe[0].timeout: the timeout, 11s, is longer than the interval, "
-            "10s");
+            "10s; write a shorter timeout");
   EXPECT_EQ(ErrorOf(good + "interval = \"2s\"\n"),
             "faultd.toml:4:12: probe[0].interval: the timeout, 5s, is longer than the interval, "
-            "2s");
+            "2s; write a shorter timeout");
   EXPECT_EQ(ErrorOf(good + "tls = true\n"),
             "faultd.toml:4:7: probe[0].tls: only goes with kind = \"http\"; leave it out");
   EXPECT_EQ(ErrorOf(good + "kind = \"http\"\nverify_tls = true\n"),
