@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
@@ -107,8 +108,8 @@ std::string_view Locale() {
 }
 
 bool IsUtf8(std::string_view locale) {
-  return absl::StrContainsIgnoreCase(ToAbsl(locale), "utf-8") ||
-         absl::StrContainsIgnoreCase(ToAbsl(locale), "utf8");
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(locale));
+  return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
+#include "base/strings.h"
 
 namespace faultd::ctl {
 namespace {
