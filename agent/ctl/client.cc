@@ -17,7 +17,8 @@ Client::Client(std::string address, std::chrono::nanoseconds timeout)
       timeout_(timeout),
       channel_(MakeChannel(address_)),
       faults_(v1::FaultService::NewStub(channel_)),
-      agent_(v1::AgentService::NewStub(channel_)) {}
+      agent_(v1::AgentService::NewStub(channel_)),
+      probes_(v1::ProbeService::NewStub(channel_)) {}
 
 Failure Client::Explain(const grpc::Status& status, Purpose purpose) const {
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;

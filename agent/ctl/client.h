@@ -10,6 +10,7 @@
 #include "ctl/failure.h"
 #include "faultd/v1/agent_service.grpc.pb.h"
 #include "faultd/v1/fault_service.grpc.pb.h"
+#include "faultd/v1/probe_service.grpc.pb.h"
 
 namespace faultd::ctl {
 
@@ -21,6 +22,7 @@ class Client {
 
   v1::FaultService::Stub& faults() { return *faults_; }
   v1::AgentService::Stub& agent() { return *agent_; }
+  v1::ProbeService::Stub& probes() { return *probes_; }
   const std::string& address() const { return address_; }
 
   // Calls e.g. client.faults().GetFault(request) and waits for the answer.
@@ -45,6 +47,7 @@ class Client {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::FaultService::Stub> faults_;
   const std::unique_ptr<v1::AgentService::Stub> agent_;
+  const std::unique_ptr<v1::ProbeService::Stub> probes_;
 };
 
 }  // namespace faultd::ctl

@@ -145,7 +145,10 @@ ExitCode RevertAll(Client& client, Output& output) {
 
 }  // namespace
 
-bool IsStream(Command command) { return command == Command::kWatch || command == Command::kHold; }
+bool IsStream(const Options& options) {
+  return options.command == Command::kWatch || options.command == Command::kHold ||
+         (options.command == Command::kProbes && options.watch);
+}
 
 ExitCode Run(const Options& options, Client& client, Output& output, int stop_fd) {
   switch (options.command) {
@@ -165,6 +168,8 @@ ExitCode Run(const Options& options, Client& client, Output& output, int stop_fd
       return Renew(options, client, output);
     case Command::kRevert:
       return options.all ? RevertAll(client, output) : RevertEach(options, client, output);
+    case Command::kProbes:
+      return Probes(options, client, output, stop_fd);
     case Command::kDoctor:
       return Doctor(options, client, output);
     case Command::kVersion:

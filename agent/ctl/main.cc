@@ -39,7 +39,7 @@ ExitCode Main(int argc, const char* const* argv) {
     return ExitCode::kDone;
   }
   UniqueFd stop;
-  if (IsStream(options->command)) {
+  if (IsStream(*options)) {
     auto caught = CatchStopSignals();
     if (!caught.ok()) return output.Fail(UsageFailure(caught.status()));
     stop = std::move(*caught);

@@ -37,8 +37,8 @@ void AddGlobals(CLI::App& app, Texts& texts) {
       ->type_name("unix:PATH");
   app.add_flag("--json", texts.options.json, "One JSON object, or one line per item");
   app.add_option("--timeout", texts.timeout,
-                 "How long to wait for the daemon's answer. Default: 30s; without end for --hold "
-                 "and watch")
+                 "How long to wait for the daemon's answer. Default: 30s; without end for --hold, "
+                 "watch and --watch")
       ->type_name("DURATION");
 }
 
@@ -70,6 +70,10 @@ void AddCommands(CLI::App& app, Texts& texts) {
   CLI::App* revert = AddCommand(app, texts, "revert", Command::kRevert, "End faults now");
   revert->add_option("ID", options.ids, "Ids of the faults");
   revert->add_flag("--all", options.all, "Every fault");
+
+  CLI::App* probes = AddCommand(app, texts, "probes", Command::kProbes,
+                                "Show the probes of this host and their last results");
+  probes->add_flag("--watch", options.watch, "Stay, and show each new result");
 
   CLI::App* doctor = AddCommand(app, texts, "doctor", Command::kDoctor,
                                 "Say what this host can run, and what is left of faults");

@@ -19,6 +19,7 @@ enum class Command {
   kWatch,
   kRenew,
   kRevert,
+  kProbes,
   kDoctor,
   kVersion,
   kIds,   // for shell completion
@@ -48,6 +49,8 @@ struct Options {
   std::chrono::nanoseconds duration{0};
   // Watch: how often to send effects.
   std::optional<std::chrono::nanoseconds> interval;
+  // Probes: stay and show each new result.
+  bool watch = false;
   // Doctor.
   bool strict = false;
 };

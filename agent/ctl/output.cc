@@ -4,6 +4,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "base/strings.h"
 
 namespace faultd::ctl {
@@ -40,6 +46,19 @@ void Output::Progress(std::string_view line) {
   progress_ = line;
 }
 
+void Output::Redraw(std::string_view lines) {
+  if (style_.json || !style_.terminal) return;
+  if (drawn_ > 0) out_ << "\033[" << drawn_ << "A\r\033[J";
+  drawn_ = 0;
+  // The last line of the terminal is the cursor's.
+  for (absl::string_view line : absl::StrSplit(ToAbsl(lines), '\n')) {
+    if (drawn_ + 1 >= style_.height) break;
+    out_ << CutToWidth(ToStd(line), style_.width) << '\n';
+    ++drawn_;
+  }
+  out_ << std::flush;
+}
+
 void Output::ClearProgress() {
   if (progress_.empty()) return;
   out_ << "\r\033[K";
@@ -58,11 +77,51 @@ void Output::Warn(std::string_view message) {
   err_ << "faultctl: " << message << '\n' << std::flush;
 }
 
+std::string CutToWidth(std::string_view line, size_t width) {
+  size_t columns = 0;
+  size_t end = 0;
+  while (end < line.size()) {
+    if (line[end] == '\033') {
+      end = std::min(line.find('m', end), line.size() - 1) + 1;
+      continue;
+    }
+    if ((line[end] & 0xc0) != 0x80 && ++columns > width) break;
+    ++end;
+  }
+  const bool coloured = end < line.size() && line.find('\033') < end;
+  return StrCat(line.substr(0, end), coloured ? "\033[0m" : "");
+}
+
+namespace {
+
+std::string_view Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// That of characters: locale(7) says which variable comes first.
+std::string_view Locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE"}) {
+    if (const std::string_view value = Variable(name); !value.empty()) return value;
+  }
+  return Variable("LANG");
+}
+
+bool IsUtf8(std::string_view locale) {
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(locale));
+  return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
+}
+
+}  // namespace
+
 Output::Style StyleOfStdout(bool json) {
   Output::Style style{.json = json, .terminal = isatty(STDOUT_FILENO) == 1};
   winsize size{};
   if (style.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = size.ws_col;
+  if (style.terminal && size.ws_row > 1) style.height = size.ws_row;
+  style.color = style.terminal && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb";
+  style.utf8 = style.terminal && IsUtf8(Locale());
   return style;
 }
 

@@ -22,7 +22,10 @@ class Output {
   struct Style {
     bool json = false;
     bool terminal = false;  // of `out`
+    bool color = false;     // the terminal shows colours, and nobody has set NO_COLOR
+    bool utf8 = false;      // the terminal shows more than ASCII
     size_t width = 80;      // of the terminal
+    size_t height = 24;
   };
 
   Output(std::ostream& out, std::ostream& err, Style style);
@@ -36,6 +39,9 @@ class Output {
   void Json(const google::protobuf::Message& message);
   // Replaces the line that Progress wrote last; only for people at a terminal.
   void Progress(std::string_view line);
+  // Replaces the lines that Redraw wrote last, cut to the size of the terminal; only for people at
+  // one.
+  void Redraw(std::string_view lines);
   // Tells both, and returns the exit code.
   ExitCode Fail(const Failure& failure);
   // To people, beside the results.
@@ -51,7 +57,11 @@ class Output {
   std::ostream& err_;
   const Style style_;
   std::string progress_;
+  size_t drawn_ = 0;  // lines of Redraw above the cursor
 };
+
+// The first `width` columns of a line that may have colours.
+std::string CutToWidth(std::string_view line, size_t width);
 
 // Output to stdout and stderr of this process.
 Output::Style StyleOfStdout(bool json);

@@ -2,6 +2,7 @@
 #include "daemon/app.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstring>
 #include <thread>
 
 #include "base/file_io.h"
@@ -25,8 +27,10 @@
 #include "engine/state_paths.h"
 #include "kernel/directory.h"
 #include "kernel/file_lock.h"
+#include "probe/probes.h"
 #include "rpc/agent_service.h"
 #include "rpc/fault_service.h"
+#include "rpc/probe_service.h"
 #include "rpc/server.h"
 #include <boost/asio/signal_set.hpp>
 
@@ -75,6 +79,16 @@ Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::stri
   }
 }
 
+// Each probe that hangs holds a socket, and reverting needs descriptors too: 1024, the usual limit
+// for the sake of select(2), are too few.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("raise RLIMIT_NOFILE: {}", strerror(errno));
+}
+
 class App {
  public:
   explicit App(const AppOptions& options)
@@ -104,9 +118,11 @@ class App {
   std::optional<Engine> engine_;
   std::optional<GuardianProcess> guardian_;
   std::optional<Protection> protection_;
+  std::optional<Probes> probes_;
   Peers peers_;
   std::optional<FaultService> fault_service_;
   std::optional<AgentService> agent_service_;
+  std::optional<ProbeService> probe_service_;
   std::optional<RpcServer> server_;
   std::unique_ptr<UnixListener> listener_;
   boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
@@ -141,6 +157,8 @@ Status App::Start() {
                         const Status status = network_->SetProtected(BuildProtection(endpoints));
                         if (!status.ok()) spdlog::error("{}", std::string(status.message()));
                       });
+  probes_.emplace(context_, clock_, options_.config.probes);
+  probes_->Start();
   protection_->Refresh([this] { StartServing(); });
   return absl::OkStatus();
 }
@@ -154,7 +172,9 @@ void App::StartServing() {
                              guardian_->pid());
       },
       loop_, peers_);
-  server_.emplace(std::vector<grpc::Service*>{&*fault_service_, &*agent_service_}, peers_);
+  probe_service_.emplace(*probes_, loop_, peers_);
+  server_.emplace(std::vector<grpc::Service*>{&*fault_service_, &*agent_service_, &*probe_service_},
+                  peers_);
   const std::string path = options_.runtime_dir + "/faultd.sock";
   auto listener =
       UnixListener::Open(loop_, path, options_.config.socket_group,
@@ -219,6 +239,7 @@ void App::Stop() {
 
 Status RunApp(const AppOptions& options) {
   signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
   App app(options);
   RETURN_IF_ERROR(app.Start());
   return app.Run();

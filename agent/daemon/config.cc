@@ -8,13 +8,12 @@
 #include <functional>
 #include <map>
 
-#define TOML_EXCEPTIONS 0
 #include "base/file_io.h"
 #include "base/ip.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
-#include "base/units.h"
-#include <toml++/toml.h>
+#include "daemon/config_values.h"
+#include "daemon/probe_section.h"
 
 namespace faultd {
 namespace {
@@ -23,17 +22,8 @@ namespace {
 using Reader = std::function<Status(const toml::node& value, Config& config)>;
 using Table = std::map<std::string_view, Reader>;
 
-Status Expected(std::string_view what) {
-  return absl::InvalidArgumentError(StrCat("expected ", what));
-}
-
-StatusOr<std::string> Text(const toml::node& value) {
-  if (!value.is_string()) return Expected("a string");
-  return **value.as_string();
-}
-
 Status ReadLogLevel(const toml::node& value, Config& config) {
-  ASSIGN_OR_RETURN(config.log_level, Text(value));
+  ASSIGN_OR_RETURN(config.log_level, ReadText(value));
   for (std::string_view level : {"debug", "info", "warn", "error"}) {
     if (config.log_level == level) return absl::OkStatus();
   }
@@ -41,20 +31,8 @@ Status ReadLogLevel(const toml::node& value, Config& config) {
 }
 
 Status ReadSocketGroup(const toml::node& value, Config& config) {
-  ASSIGN_OR_RETURN(config.socket_group, Text(value));
+  ASSIGN_OR_RETURN(config.socket_group, ReadText(value));
   return config.socket_group.empty() ? Expected("the name of a group") : absl::OkStatus();
-}
-
-Status ReadDuration(const toml::node& value, std::chrono::nanoseconds least,
-                    std::chrono::nanoseconds most, std::chrono::nanoseconds& into) {
-  const auto text = Text(value);
-  const auto duration = text.ok() ? ParseDuration(*text) : text.status();
-  if (!duration.ok() || *duration < least || *duration > most) {
-    return Expected(StrCat("a duration from \"", FormatDuration(least), "\" to \"",
-                           FormatDuration(most), "\", in quotes"));
-  }
-  into = *duration;
-  return absl::OkStatus();
 }
 
 Status ReadMaxLease(const toml::node& value, Config& config) {
@@ -80,7 +58,7 @@ Status ReadMaxFaults(const toml::node& value, Config& config) {
 }
 
 Status ReadSteering(const toml::node& value, Config& config) {
-  const auto text = Text(value);
+  const auto text = ReadText(value);
   if (text.ok() && *text == "auto") {
     config.steering = SteeringChoice::kAuto;
   } else if (text.ok() && *text == "nftables") {
@@ -90,14 +68,6 @@ Status ReadSteering(const toml::node& value, Config& config) {
   } else {
     return Expected("\"auto\", \"nftables\" or \"flower\"");
   }
-  return absl::OkStatus();
-}
-
-Status ReadSize(const toml::node& value, uint64_t& into) {
-  const auto text = Text(value);
-  const auto size = text.ok() ? ParseSize(*text) : text.status();
-  if (!size.ok()) return Expected("a size such as \"256MiB\", in quotes");
-  into = *size;
   return absl::OkStatus();
 }
 
@@ -113,7 +83,7 @@ Status ReadProtect(const toml::node& value, Config& config) {
   const auto* list = value.as_array();
   if (list == nullptr) return Expected("a list of addresses, CIDRs and host names");
   for (const toml::node& element : *list) {
-    const auto text = Text(element);
+    const auto text = ReadText(element);
     if (!text.ok() || text->empty() || text->find_first_of(" :/") != std::string::npos) {
       if (!text.ok() || !IpPrefix::Parse(*text).ok())
         return Expected("addresses, CIDRs and host names only");
@@ -124,7 +94,7 @@ Status ReadProtect(const toml::node& value, Config& config) {
 }
 
 Status ReadRegion(const toml::node& value, Config& config) {
-  ASSIGN_OR_RETURN(config.aws_region, Text(value));
+  ASSIGN_OR_RETURN(config.aws_region, ReadText(value));
   const bool good = std::all_of(config.aws_region.begin(), config.aws_region.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
@@ -146,71 +116,51 @@ const std::map<std::string_view, Table>& Sections() {
   return sections;
 }
 
-template <typename Map>
-std::string KeysOf(const Map& map) {
-  std::string keys;
-  for (const auto& [key, value] : map) StrAppend(&keys, keys.empty() ? "" : ", ", key);
-  return keys;
-}
-
-class Loader {
- public:
-  explicit Loader(const std::string& name) : name_(name) {}
-
-  StatusOr<Config> Load(std::string_view text) {
-    toml::parse_result parsed = toml::parse(text, name_);
-    if (!parsed) {
-      Complain(parsed.error().source(), parsed.error().description());
-      return absl::InvalidArgumentError(errors_);
-    }
-    for (const auto& [key, value] : parsed.table()) {
-      auto section = Sections().find(key.str());
-      if (section == Sections().end()) {
-        Complain(key.source(),
-                 StrCat("unknown section [", key.str(), "]; there are ", KeysOf(Sections())));
-      } else if (!value.is_table()) {
-        Complain(key.source(), StrCat(key.str(), ": expected a section, [", key.str(), "]"));
-      } else {
-        LoadSection(section->first, section->second, *value.as_table());
-      }
-    }
-    if (!errors_.empty()) return absl::InvalidArgumentError(errors_);
-    return config_;
-  }
-
- private:
-  void LoadSection(std::string_view section, const Table& readers, const toml::table& values) {
-    for (const auto& [key, value] : values) {
-      auto reader = readers.find(key.str());
-      if (reader == readers.end()) {
-        Complain(key.source(), StrCat("unknown key ", section, ".", key.str(), "; [", section,
+void LoadSection(std::string_view section, const Table& readers, const toml::table& values,
+                 Config& config, ConfigErrors& errors) {
+  for (const auto& [key, value] : values) {
+    auto reader = readers.find(key.str());
+    if (reader == readers.end()) {
+      errors.Add(key.source(), StrCat("unknown key ", section, ".", key.str(), "; [", section,
                                       "] has ", KeysOf(readers)));
-      } else if (Status read = reader->second(value, config_); !read.ok()) {
-        Complain(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
-      }
+    } else if (Status read = reader->second(value, config); !read.ok()) {
+      errors.Add(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
     }
   }
-
-  void Complain(const toml::source_region& where, std::string_view what) {
-    StrAppend(&errors_, errors_.empty() ? "" : "\n", name_, ":", where.begin.line, ":",
-              where.begin.column, ": ", what);
-  }
-
-  const std::string name_;
-  Config config_;
-  std::string errors_;
-};
+}
 
 }  // namespace
 
 StatusOr<Config> ParseConfig(std::string_view text, const std::string& name) {
-  return Loader(name).Load(text);
+  Config config;
+  ConfigErrors errors(name);
+  toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    errors.Add(parsed.error().source(), parsed.error().description());
+    return errors.ToStatus();
+  }
+  for (const auto& [key, value] : parsed.table()) {
+    auto section = Sections().find(key.str());
+    if (key.str() == "probe") {
+      config.probes = ReadProbes(value, errors);
+    } else if (section == Sections().end()) {
+      errors.Add(key.source(), StrCat("unknown section [", key.str(), "]; there are ",
+                                      KeysOf(Sections()), " and [[probe]]"));
+    } else if (!value.is_table()) {
+      errors.Add(key.source(), StrCat(key.str(), ": expected a section, [", key.str(), "]"));
+    } else {
+      LoadSection(section->first, section->second, *value.as_table(), config, errors);
+    }
+  }
+  RETURN_IF_ERROR(errors.ToStatus());
+  return config;
 }
 
 StatusOr<Config> LoadConfig(const std::string& path) {
+  constexpr size_t kLargestFile = 8 << 20;  // 10,000 probes are about 2 MB
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
-  ASSIGN_OR_RETURN(const std::string text, ReadAll(fd.get(), 1 << 20, path));
+  ASSIGN_OR_RETURN(const std::string text, ReadAll(fd.get(), kLargestFile, path));
   return ParseConfig(text, path);
 }
 

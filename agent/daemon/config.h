@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "engine/request.h"
 #include "kernel/kernel.h"
+#include "probe/probe_config.h"
 
 namespace faultd {
 
@@ -19,6 +20,7 @@ struct Config {
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::string aws_region;            // empty: from the environment or the instance metadata
+  std::vector<ProbeConfig> probes;
 };
 
 // INVALID_ARGUMENT with all errors, a line each: "<path>:<line>:<column>: <key>: <what is wrong>".

@@ -1,12 +1,6 @@
 #include "http/http_client.h"
 
-#include <system_error>
 #include <utility>
-
-#include "http/tls_context.h"
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace faultd {
 
@@ -14,47 +8,18 @@ namespace asio = boost::asio;
 
 HttpClient::HttpClient(asio::io_context& context, Options options)
     : options_(std::move(options)),
-      tls_loaded_(context, asio::steady_timer::time_point::max()),
+      tls_(TlsLoader::Create(context, {.ca_bundle = options_.ca_bundle})),
       drop_old_(context) {}
-
-HttpClient::~HttpClient() {
-  if (tls_loader_.joinable()) tls_loader_.join();
-}
-
-// In a thread: reading all authorities of a distribution takes some 30 ms, which the loop, and a
-// lease that ends meanwhile, cannot spare.
-asio::awaitable<Status> HttpClient::LoadTls() {
-  if (!std::exchange(loading_tls_, true)) {
-    if (tls_loader_.joinable()) tls_loader_.join();
-    try {
-      tls_loader_ = std::thread([weak = weak_from_this(), bundle = options_.ca_bundle,
-                                 executor = tls_loaded_.get_executor()] {
-        asio::post(executor, [weak, made = MakeTlsContext(bundle)] {
-          const auto self = weak.lock();
-          if (self == nullptr) return;
-          self->loading_tls_ = false;
-          self->tls_error_ = made.status();
-          if (made.ok()) self->tls_ = *made;
-          self->tls_loaded_.cancel();
-        });
-      });
-    } catch (const std::system_error& error) {
-      loading_tls_ = false;
-      co_return absl::ResourceExhaustedError(StrCat("start a thread: ", error.what()));
-    }
-  }
-  co_await tls_loaded_.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (tls_ != nullptr) co_return absl::OkStatus();
-  co_return tls_error_.ok() ? absl::CancelledError("the request was given up") : tls_error_;
-}
 
 asio::awaitable<StatusOr<HttpResponse>> HttpClient::Send(HttpRequest request,
                                                          std::chrono::nanoseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const std::string origin = request.url.Origin();
-  if (request.url.tls && tls_ == nullptr) {
-    const Status status = co_await LoadTls();
-    if (!status.ok()) co_return status;
+  std::shared_ptr<asio::ssl::context> tls;
+  if (request.url.tls) {
+    auto loaded = co_await tls_->Get();
+    if (!loaded.ok()) co_return loaded.status();
+    tls = *std::move(loaded);
   }
   std::unique_ptr<HttpConnection> connection = TakeIdle(origin);
   StatusOr<HttpResponse> response = absl::UnavailableError("not sent");
@@ -65,8 +30,13 @@ asio::awaitable<StatusOr<HttpResponse>> HttpClient::Send(HttpRequest request,
     sent = response.ok() || connection->answered() || !absl::IsUnavailable(response.status());
   }
   if (!sent) {
-    auto opened = co_await HttpConnection::Open(request.url, tls_, deadline);
-    if (!opened.ok()) co_return Annotate(opened.status(), StrCat(request.method, " ", origin));
+    auto opened = co_await HttpConnection::Open(request.url, tls, deadline);
+    if (!opened.ok()) {
+      const Status status = Annotate(opened.status(), StrCat(request.method, " ", origin));
+      if (!absl::IsFailedPrecondition(status)) co_return status;
+      co_return absl::FailedPreconditionError(
+          StrCat(status.message(), " (AWS_CA_BUNDLE names the file of accepted authorities)"));
+    }
     connection = *std::move(opened);
     response = co_await connection->Exchange(request, deadline, options_.max_response_bytes);
   }

@@ -4,11 +4,11 @@
 #include <list>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "base/status.h"
 #include "http/http_connection.h"
 #include "http/http_message.h"
+#include "http/tls_loader.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -30,7 +30,6 @@ class HttpClient : public std::enable_shared_from_this<HttpClient> {
   static std::shared_ptr<HttpClient> Create(boost::asio::io_context& context, Options options) {
     return std::shared_ptr<HttpClient>(new HttpClient(context, std::move(options)));
   }
-  ~HttpClient();
 
   // Any status is an answer. DEADLINE_EXCEEDED: none within `timeout`, which includes looking up
   // the name and connecting. UNAVAILABLE: no connection, or broken. FAILED_PRECONDITION: the
@@ -48,18 +47,13 @@ class HttpClient : public std::enable_shared_from_this<HttpClient> {
   };
 
   HttpClient(boost::asio::io_context& context, Options options);
-  boost::asio::awaitable<Status> LoadTls();
   std::unique_ptr<HttpConnection> TakeIdle(const std::string& origin);
   void Keep(const std::string& origin, std::unique_ptr<HttpConnection> connection);
   void DropOld();
 
   Options options_;
-  std::shared_ptr<boost::asio::ssl::context> tls_;  // once it is needed
-  Status tls_error_;
-  std::thread tls_loader_;
-  bool loading_tls_ = false;
-  boost::asio::steady_timer tls_loaded_;  // cancelled when the loader has ended
-  std::list<Idle> idle_;                  // oldest first
+  const std::shared_ptr<TlsLoader> tls_;
+  std::list<Idle> idle_;  // oldest first
   boost::asio::steady_timer drop_old_;
 };
 

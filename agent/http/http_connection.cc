@@ -1,12 +1,11 @@
 #include "http/http_connection.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
+#include "http/connect.h"
 #include "http/resolve.h"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http.hpp>
 
@@ -41,39 +40,25 @@ bool IsAddress(const std::string& host) {
 
 asio::awaitable<StatusOr<std::unique_ptr<HttpConnection>>> HttpConnection::Open(
     const Url& url, std::shared_ptr<asio::ssl::context> tls, Deadline deadline) {
-  std::unique_ptr<HttpConnection> connection(new HttpConnection(std::move(tls)));
-  Status status = co_await connection->Connect(url, deadline);
-  if (status.ok() && url.tls) status = co_await connection->Handshake(url, deadline);
-  if (!status.ok()) co_return status;
-  co_return std::move(connection);
-}
-
-asio::awaitable<Status> HttpConnection::Connect(const Url& url, Deadline deadline) {
   auto endpoints = co_await ResolveHost(url.host, url.port, deadline);
   if (!endpoints.ok()) co_return endpoints.status();
-  Status status = absl::UnavailableError(StrCat("look up ", url.host, ": no address"));
-  const auto executor = co_await asio::this_coro::executor;
-  for (size_t i = 0; i < endpoints->size(); ++i) {
-    const tcp::endpoint& endpoint = (*endpoints)[i];
-    const auto now = std::chrono::steady_clock::now();
-    const auto share = (deadline - now) / static_cast<int64_t>(endpoints->size() - i);
-    plain_ = std::make_unique<beast::tcp_stream>(executor);
-    boost::system::error_code error;
-    plain_->socket().open(endpoint.protocol(), error);
-    if (!error) {
-      // Asio does not; no child of the daemon may inherit it.
-      fcntl(plain_->socket().native_handle(), F_SETFD, FD_CLOEXEC);
-      plain_->expires_at(now + share);
-      std::tie(error) = co_await plain_->async_connect(endpoint, kAwait);
-    }
-    if (!error) {
-      plain_->socket().set_option(tcp::no_delay(true), error);
-      co_return absl::OkStatus();
-    }
-    status = ErrorOf(error, StrCat("connect to ", endpoint.address().to_string(), " port ",
-                                   static_cast<int>(endpoint.port())));
+  co_return co_await OpenAt(url, *std::move(endpoints), std::move(tls), deadline);
+}
+
+asio::awaitable<StatusOr<std::unique_ptr<HttpConnection>>> HttpConnection::OpenAt(
+    const Url& url, std::vector<tcp::endpoint> endpoints, std::shared_ptr<asio::ssl::context> tls,
+    Deadline deadline) {
+  std::unique_ptr<HttpConnection> connection(new HttpConnection(std::move(tls)));
+  auto connected = co_await ConnectToAny(std::move(endpoints), deadline);
+  if (!connected.ok()) co_return connected.status();
+  connection->plain_ = *std::move(connected);
+  boost::system::error_code ignored;
+  connection->plain_->socket().set_option(tcp::no_delay(true), ignored);
+  if (url.tls) {
+    const Status status = co_await connection->Handshake(url, deadline);
+    if (!status.ok()) co_return status;
   }
-  co_return status;
+  co_return std::move(connection);
 }
 
 asio::awaitable<Status> HttpConnection::Handshake(const Url& url, Deadline deadline) {
@@ -91,8 +76,7 @@ asio::awaitable<Status> HttpConnection::Handshake(const Url& url, Deadline deadl
     const bool other_host = reason == X509_V_OK || reason == X509_V_ERR_UNSPECIFIED;
     co_return absl::FailedPreconditionError(
         StrCat("the certificate of ", url.host, " is not accepted: ",
-               other_host ? "it is for another host" : X509_verify_cert_error_string(reason),
-               " (AWS_CA_BUNDLE names the file of accepted authorities)"));
+               other_host ? "it is for another host" : X509_verify_cert_error_string(reason)));
   }
   co_return ErrorOf(error, StrCat("TLS handshake with ", url.host));
 }
@@ -120,8 +104,15 @@ asio::awaitable<StatusOr<HttpResponse>> HttpConnection::ExchangeOn(Stream& strea
     co_return ErrorOf(write_error, what);
   }
   http::response_parser<http::string_body> parser;
-  parser.body_limit(limit);
-  const auto [error, received] = co_await http::async_read(stream, buffer_, parser, kAwait);
+  boost::system::error_code error;
+  size_t received = 0;
+  if (limit == 0) {
+    parser.body_limit(boost::none);
+    std::tie(error, received) = co_await http::async_read_header(stream, buffer_, parser, kAwait);
+  } else {
+    parser.body_limit(limit);
+    std::tie(error, received) = co_await http::async_read(stream, buffer_, parser, kAwait);
+  }
   answered_ = parser.got_some();
   if (error) co_return ErrorOf(write_error ? write_error : error, what);
 
@@ -132,7 +123,7 @@ asio::awaitable<StatusOr<HttpResponse>> HttpConnection::ExchangeOn(Stream& strea
     response.headers.emplace_back(field.name_string(), field.value());
   }
   response.body = std::move(answer.body());
-  reusable_ = answer.keep_alive() && !write_error && buffer_.size() == 0;
+  reusable_ = answer.keep_alive() && parser.is_done() && !write_error && buffer_.size() == 0;
   co_return response;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "http/http_message.h"
@@ -25,8 +26,13 @@ class HttpConnection {
   // FAILED_PRECONDITION when the server's certificate is not accepted.
   static boost::asio::awaitable<StatusOr<std::unique_ptr<HttpConnection>>> Open(
       const Url& url, std::shared_ptr<boost::asio::ssl::context> tls, Deadline deadline);
+  // The same with addresses that were looked up already.
+  static boost::asio::awaitable<StatusOr<std::unique_ptr<HttpConnection>>> OpenAt(
+      const Url& url, std::vector<boost::asio::ip::tcp::endpoint> endpoints,
+      std::shared_ptr<boost::asio::ssl::context> tls, Deadline deadline);
 
-  // Errors as above, and RESOURCE_EXHAUSTED for a body of more than `limit` bytes.
+  // Errors as above, and RESOURCE_EXHAUSTED for a body of more than `limit` bytes. With a limit of
+  // 0 the body is not read, whatever there is of it.
   boost::asio::awaitable<StatusOr<HttpResponse>> Exchange(const HttpRequest& request,
                                                           Deadline deadline, size_t limit);
 
@@ -40,7 +46,6 @@ class HttpConnection {
 
  private:
   explicit HttpConnection(std::shared_ptr<boost::asio::ssl::context> tls) : tls_(std::move(tls)) {}
-  boost::asio::awaitable<Status> Connect(const Url& url, Deadline deadline);
   boost::asio::awaitable<Status> Handshake(const Url& url, Deadline deadline);
   template <typename Stream>
   boost::asio::awaitable<StatusOr<HttpResponse>> ExchangeOn(Stream& stream,

@@ -31,6 +31,9 @@ from faultd.v1 import agent_service_pb2_grpc as agent_grpc  # noqa: E402
 from faultd.v1 import fault_pb2  # noqa: E402
 from faultd.v1 import fault_service_pb2 as pb  # noqa: E402
 from faultd.v1 import fault_service_pb2_grpc as fault_grpc  # noqa: E402
+from faultd.v1 import probe_pb2 as probe_pb  # noqa: E402
+from faultd.v1 import probe_service_pb2 as probe_service_pb  # noqa: E402
+from faultd.v1 import probe_service_pb2_grpc as probe_grpc  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 
 ACTIVE, REVERTED, FAILED = (fault_pb2.FAULT_STATE_ACTIVE, fault_pb2.FAULT_STATE_REVERTED, fault_pb2.FAULT_STATE_FAILED)
@@ -192,6 +195,7 @@ class Daemon:
         self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
         self.faults = fault_grpc.FaultServiceStub(self.channel)
         self.agents = agent_grpc.AgentServiceStub(self.channel)
+        self.probes = probe_grpc.ProbeServiceStub(self.channel)
         return self
 
     def wait_for_ready(self, notifications):

@@ -19,6 +19,7 @@ FakeDaemon::FakeDaemon() {
   builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
   builder.RegisterService(static_cast<v1::FaultService::Service*>(this));
   builder.RegisterService(static_cast<v1::AgentService::Service*>(this));
+  builder.RegisterService(static_cast<v1::ProbeService::Service*>(this));
   server_ = builder.BuildAndStart();
 }
 
@@ -115,6 +116,18 @@ grpc::Status FakeDaemon::HoldFault(grpc::ServerContext*, HoldStream* stream) {
 grpc::Status FakeDaemon::GetAgent(grpc::ServerContext*, const v1::GetAgentRequest*,
                                   v1::GetAgentResponse* response) {
   *response->mutable_agent() = description;
+  return status;
+}
+
+grpc::Status FakeDaemon::ListProbes(grpc::ServerContext*, const v1::ListProbesRequest*,
+                                    v1::ListProbesResponse* response) {
+  *response = probes;
+  return status;
+}
+
+grpc::Status FakeDaemon::WatchProbes(grpc::ServerContext*, const v1::WatchProbesRequest*,
+                                     grpc::ServerWriter<v1::WatchProbesResponse>* writer) {
+  for (const v1::WatchProbesResponse& event : probe_events) writer->Write(event);
   return status;
 }
 

@@ -11,6 +11,7 @@
 #include "ctl/commands.h"
 #include "faultd/v1/agent_service.grpc.pb.h"
 #include "faultd/v1/fault_service.grpc.pb.h"
+#include "faultd/v1/probe_service.grpc.pb.h"
 
 namespace faultd::ctl {
 
@@ -27,7 +28,9 @@ class OutputBuffer final : public std::stringbuf {
 };
 
 // A daemon on a unix socket in a directory of its own that answers as the test says.
-class FakeDaemon final : public v1::FaultService::Service, public v1::AgentService::Service {
+class FakeDaemon final : public v1::FaultService::Service,
+                         public v1::AgentService::Service,
+                         public v1::ProbeService::Service {
  public:
   using HoldStream = grpc::ServerReaderWriter<v1::HoldFaultResponse, v1::HoldFaultRequest>;
 
@@ -51,6 +54,8 @@ class FakeDaemon final : public v1::FaultService::Service, public v1::AgentServi
   v1::Agent description;
   v1::PlanFaultResponse plan;
   std::vector<v1::WatchFaultsResponse> events;
+  v1::ListProbesResponse probes;
+  std::vector<v1::WatchProbesResponse> probe_events;
   std::function<grpc::Status(HoldStream&)> hold;
   // What was asked last.
   v1::InjectFaultRequest injected;
@@ -77,6 +82,10 @@ class FakeDaemon final : public v1::FaultService::Service, public v1::AgentServi
   grpc::Status HoldFault(grpc::ServerContext*, HoldStream* stream) override;
   grpc::Status GetAgent(grpc::ServerContext*, const v1::GetAgentRequest* request,
                         v1::GetAgentResponse* response) override;
+  grpc::Status ListProbes(grpc::ServerContext*, const v1::ListProbesRequest* request,
+                          v1::ListProbesResponse* response) override;
+  grpc::Status WatchProbes(grpc::ServerContext*, const v1::WatchProbesRequest* request,
+                           grpc::ServerWriter<v1::WatchProbesResponse>* writer) override;
 
   std::string directory_;
   std::string address_;

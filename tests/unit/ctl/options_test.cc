@@ -271,5 +271,14 @@ TEST(Options, TakeTenThousandEndpoints) {
   EXPECT_EQ(options->inject.spec().blackhole().target().to_size(), 10'000);
 }
 
+TEST(Options, OfProbes) {
+  const auto options = Parse("probes --watch --json");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->command, Command::kProbes);
+  EXPECT_TRUE(options->watch);
+  EXPECT_TRUE(options->json);
+  EXPECT_EQ(ErrorOf("probes db"), "\"db\" is one argument too many; see faultctl probes --help");
+}
+
 }  // namespace
 }  // namespace faultd::ctl

@@ -78,7 +78,7 @@ TEST(Config, NamesWhatIsWrongAndWhere) {
   EXPECT_EQ(
       ErrorOf("[limitz]\n"),
       "faultd.toml:1:2: unknown section [limitz]; there are aws, daemon, limits, network, protect, "
-      "stress");
+      "stress and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");

@@ -119,7 +119,7 @@ TEST_F(HttpClientTest, GivesUpConnectingAtTheDeadline) {
   const auto response = Send(StrCat("http://127.0.0.1:", port), milliseconds(200));
   EXPECT_EQ(response.status(), absl::DeadlineExceededError(StrCat("GET http://127.0.0.1:", port,
                                                                   ": connect to 127.0.0.1 port ",
-                                                                  port, ": no answer in time")));
+                                                                  port, ": timed out")));
   close(filler);
   close(listener);
 }

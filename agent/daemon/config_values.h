@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+// What the sections of the configuration are read with. A reader's error says what was expected of
+// the value; who knows its key and place puts them in front.
+namespace faultd {
+
+// "expected <what>".
+Status Expected(std::string_view what);
+
+StatusOr<std::string> ReadText(const toml::node& value);
+StatusOr<bool> ReadBool(const toml::node& value);
+// Unlike the others, `into` is left alone on errors.
+Status ReadDuration(const toml::node& value, std::chrono::nanoseconds least,
+                    std::chrono::nanoseconds most, std::chrono::nanoseconds& into);
+Status ReadSize(const toml::node& value, uint64_t& into);
+
+// "a, b, c": the keys of a map.
+template <typename Map>
+std::string KeysOf(const Map& map) {
+  std::string keys;
+  for (const auto& [key, value] : map) StrAppend(&keys, keys.empty() ? "" : ", ", key);
+  return keys;
+}
+
+// The errors found in a file, a line each: "<path>:<line>:<column>: <what is wrong>".
+class ConfigErrors {
+ public:
+  explicit ConfigErrors(std::string path) : path_(std::move(path)) {}
+  void Add(const toml::source_region& where, std::string_view what);
+  // INVALID_ARGUMENT with all, or OK.
+  Status ToStatus() const;
+
+ private:
+  const std::string path_;
+  std::string lines_;
+};
+
+}  // namespace faultd

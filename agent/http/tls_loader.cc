@@ -1,0 +1,47 @@
+#include "http/tls_loader.h"
+
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace faultd {
+
+namespace asio = boost::asio;
+
+TlsLoader::TlsLoader(asio::io_context& context, TlsOptions options)
+    : options_(std::move(options)), loaded_(context, asio::steady_timer::time_point::max()) {}
+
+TlsLoader::~TlsLoader() {
+  if (thread_.joinable()) thread_.join();
+}
+
+asio::awaitable<StatusOr<std::shared_ptr<asio::ssl::context>>> TlsLoader::Get() {
+  if (made_ != nullptr) co_return made_;
+  if (!std::exchange(loading_, true)) {
+    if (thread_.joinable()) thread_.join();
+    try {
+      thread_ = std::thread(
+          [weak = weak_from_this(), options = options_, executor = loaded_.get_executor()] {
+            asio::post(executor, [weak, made = MakeTlsContext(options)] {
+              const auto self = weak.lock();
+              if (self == nullptr) return;
+              self->loading_ = false;
+              self->error_ = made.status();
+              if (made.ok()) self->made_ = *made;
+              self->loaded_.cancel();
+            });
+          });
+    } catch (const std::system_error& error) {
+      loading_ = false;
+      co_return absl::ResourceExhaustedError(StrCat("start a thread: ", error.what()));
+    }
+  }
+  co_await loaded_.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (made_ != nullptr) co_return made_;
+  co_return error_.ok() ? absl::CancelledError("the request was given up") : error_;
+}
+
+}  // namespace faultd
