@@ -8,13 +8,12 @@
 #include <functional>
 #include <map>
 
-#define TOML_EXCEPTIONS 0
 #include "base/file_io.h"
 #include "base/ip.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "base/units.h"
-#include <toml++/toml.h>
+#include "daemon/publish_section.h"
 
 namespace faultd {
 namespace {
@@ -131,8 +130,19 @@ Status ReadRegion(const toml::node& value, Config& config) {
   return good ? absl::OkStatus() : Expected("the name of a region, such as \"eu-west-1\"");
 }
 
+std::map<std::string_view, Table> WithPublishSections(std::map<std::string_view, Table> sections) {
+  for (const auto& [section, keys] : PublishSections()) {
+    for (const auto& [key, read] : keys) {
+      sections[section][key] = [&read](const toml::node& value, Config& config) {
+        return read(value, config.publish);
+      };
+    }
+  }
+  return sections;
+}
+
 const std::map<std::string_view, Table>& Sections() {
-  static const std::map<std::string_view, Table> sections = {
+  static const std::map<std::string_view, Table> sections = WithPublishSections({
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
       {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
       {"network",
@@ -142,7 +152,7 @@ const std::map<std::string_view, Table>& Sections() {
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
       {"aws", {{"region", ReadRegion}}},
-  };
+  });
   return sections;
 }
 
@@ -180,6 +190,7 @@ class Loader {
 
  private:
   void LoadSection(std::string_view section, const Table& readers, const toml::table& values) {
+    const size_t errors_before = errors_.size();
     for (const auto& [key, value] : values) {
       auto reader = readers.find(key.str());
       if (reader == readers.end()) {
@@ -188,6 +199,10 @@ class Loader {
       } else if (Status read = reader->second(value, config_); !read.ok()) {
         Complain(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
       }
+    }
+    if (errors_.size() > errors_before) return;
+    if (Status whole = FinishPublishSection(section, config_.publish); !whole.ok()) {
+      Complain(values.source(), ToStd(whole.message()));
     }
   }
 

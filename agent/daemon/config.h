@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "daemon/publish_config.h"
 #include "engine/request.h"
 #include "kernel/kernel.h"
 
@@ -19,6 +20,7 @@ struct Config {
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::string aws_region;            // empty: from the environment or the instance metadata
+  PublishConfig publish;
 };
 
 // INVALID_ARGUMENT with all errors, a line each: "<path>:<line>:<column>: <key>: <what is wrong>".
