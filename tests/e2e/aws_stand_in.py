@@ -230,11 +230,12 @@ def datum(form, prefix, namespace):
         values, counts = [float(form[f"{prefix}.Value"])], [1.0]
     if any(value != value or abs(value) > 2**360 for value in values):
         raise invalid("a value is out of range")
-    at = datetime.datetime.strptime(form[f"{prefix}.Timestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    timestamp = form.get(f"{prefix}.Timestamp", now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    at = datetime.datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     if not now() - datetime.timedelta(days=14) <= at <= now() + datetime.timedelta(hours=2):
         raise invalid("Timestamp")
     return {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions,
-            "Timestamp": form[f"{prefix}.Timestamp"], "Values": values, "Counts": counts,
+            "Timestamp": timestamp, "Values": values, "Counts": counts,
             "Unit": form.get(f"{prefix}.Unit", "None"),
             "StorageResolution": int(form.get(f"{prefix}.StorageResolution", 60))}
 
