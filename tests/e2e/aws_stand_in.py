@@ -276,6 +276,13 @@ def ec2(form):
             f"<requestId>{uuid.uuid4()}</requestId><tagSet>{item}</tagSet></DescribeTagsResponse>")
 
 
+def caller_identity():
+    return ('<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+            f"<Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{state['role']}/{state['instance_id']}</Arn>"
+            f"<UserId>AROAEXAMPLE:{state['instance_id']}</UserId><Account>{ACCOUNT}</Account>"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>")
+
+
 def sts(form):
     if form.get("Action") != "AssumeRoleWithWebIdentity" or not form.get("WebIdentityToken"):
         raise Refused(400, "InvalidIdentityToken", "No token")
@@ -383,9 +390,12 @@ class Handler(BaseHTTPRequestHandler):
             if self.fault(service):
                 return None
             with lock:
-                if service == "sts":
+                # Whoever asks for credentials has none to sign with.
+                if service == "sts" and action != "GetCallerIdentity":
                     return self.answer(200, sts(form), "text/xml")
                 check_signature(self, body)
+                if service == "sts":
+                    return self.answer(200, caller_identity(), "text/xml")
                 if service == "ecs":
                     return self.answer(200, json.dumps(ecs(action, json.loads(body))), "application/x-amz-json-1.1")
                 return self.answer(200, cloudwatch(form, len(body)) if service == "monitoring" else ec2(form), "text/xml")

@@ -9,6 +9,8 @@ import time
 import unittest
 import urllib.request
 
+from prometheus_client.parser import text_string_to_metric_families
+
 import aws_lab
 import lab
 from lab import wait_for
@@ -166,10 +168,11 @@ listen = "unix:{path}"
         with urllib.request.urlopen(f"http://{address}/metrics") as answer:
             self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
             page = answer.read().decode()
-        self.assertIn('\nfaultd_faults_ended_total{kind="noop",reason="requested"} 1\n', page)
-        # Every line is one of the format's.
-        for line in page.splitlines():
-            self.assertRegex(line, r'^(# (HELP|TYPE) faultd_\w+ .+|faultd_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[0-9.]+)$')
+        families = {family.name: family for family in text_string_to_metric_families(page)}
+        self.assertEqual({family.type for family in families.values()}, {"counter", "gauge"})
+        self.assertIn({"kind": "noop"}, [sample.labels for sample in families["faultd_fault_active"].samples])
+        ended, = families["faultd_faults_ended"].samples
+        self.assertEqual((ended.labels, ended.value), ({"kind": "noop", "reason": "requested"}, 1))
 
 
 class CommandLineTest(unittest.TestCase):
@@ -199,6 +202,11 @@ class CommandLineTest(unittest.TestCase):
         self.assertLessEqual(abs(seconds(metric) - time.time()), 60)
         self.assertEqual({name: metric[name] for name in ("Namespace", "Dimensions", "Value", "Unit", "StorageResolution")},
                          {"Namespace": "Bookstore", "Dimensions": {"Host": "web-1"}, "Value": 1, "Unit": "None", "StorageResolution": 60})
+
+    def test_get_caller_identity(self):
+        self.assertEqual(self.aws_cli("sts", "get-caller-identity"),
+                         {"UserId": "AROAEXAMPLE:i-0123456789abcdef0", "Account": "123456789012",
+                          "Arn": "arn:aws:sts::123456789012:assumed-role/web/i-0123456789abcdef0"})
 
     def test_describe_container_instances(self):
         id = "0123456789abcdef" * 2
