@@ -57,6 +57,7 @@ void Publishing::Start() {
 }
 
 void Publishing::StartPrometheus() {
+  for (const v1::Fault& fault : engine_.List(false)) page_.Note(fault, clock_.Now());
   page_watch_ = engine_.Watch([this](const v1::Fault& fault) { page_.Note(fault, clock_.Now()); });
   server_.emplace(loop_.context(), [this] {
     std::optional<CloudWatchPublisher::Statistics> statistics;

@@ -16,7 +16,9 @@ FaultMetrics::FaultMetrics(Engine& engine, Loop& loop, const Clock& clock, Metri
       loop_(loop),
       clock_(clock),
       sink_(sink),
-      watch_(engine.Watch([this](const v1::Fault& fault) { Note(fault); })) {}
+      watch_(engine.Watch([this](const v1::Fault& fault) { Note(fault); })) {
+  for (const v1::Fault& fault : engine.List(false)) Note(fault);
+}
 
 FaultMetrics::~FaultMetrics() {
   engine_.Unwatch(watch_);

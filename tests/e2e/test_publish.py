@@ -94,6 +94,19 @@ class PublishTest(unittest.TestCase):
         self.wait_for_value("FaultActive", 0)
         self.assert_window(fault)
 
+    def test_end_of_a_fault_by_a_stop_is_told_after_the_next_start(self):
+        daemon = self.daemon(CLOUDWATCH)
+        daemon.inject("noop", lease=300)
+        self.wait_for_value("FaultActive", 1)
+        before = int(time.time())
+        self.assertEqual(daemon.stop(), 0)
+        after = time.time()
+        self.assertEqual(self.aws.metrics("FaultsReverted"), [])
+        daemon.start()
+        self.wait_for_value("FaultActive", 0)
+        reverted, = self.aws.metrics("FaultsReverted")
+        self.assertTrue(before - 1 <= seconds(reverted) <= after, reverted)
+
     def test_what_cloudwatch_did_not_take_survives_sigkill(self):
         self.aws.set(faults={"monitoring": [{"status": 500, "for_ever": True}]})
         daemon = self.daemon(CLOUDWATCH)

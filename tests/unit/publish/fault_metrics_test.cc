@@ -64,6 +64,14 @@ TEST_F(FaultMetricsTest, RenewedLeaseIsTold) {
                                       "LeaseRemaining{Kind=noop} 90 Seconds at 10s"));
 }
 
+TEST_F(FaultMetricsTest, FaultsThatWereThereBeforeAreTold) {
+  InjectFor("a", kNoop, seconds(15));
+  RecordingSink later{host.clock.Now()};
+  const FaultMetrics second(engine(), host.loop, host.clock, later);
+  EXPECT_THAT(later.lines, ElementsAre("FaultActive{Kind=noop} 1 Count at 0s",
+                                       "LeaseRemaining{Kind=noop} 15 Seconds at 0s"));
+}
+
 TEST_F(FaultMetricsTest, FaultThatNeverWasActiveIsNotTold) {
   Inject(
       "a",
