@@ -31,12 +31,12 @@ bool MetricStore::SaveSoon(std::function<std::string()> make) {
   try {
     writer_ = std::thread([this, make = std::move(make)] {
       if (const Status status = Write(make()); !status.ok()) {
-        spdlog::warn("metrics that wait for CloudWatch: {}", std::string(status.message()));
+        spdlog::warn("not kept over a restart: {}", std::string(status.message()));
       }
       writing_ = false;
     });
   } catch (const std::system_error& error) {
-    spdlog::warn("metrics that wait for CloudWatch: start a thread: {}", error.what());
+    spdlog::warn("not kept over a restart: {}: start a thread: {}", path_, error.what());
     writing_ = false;
   }
   return true;

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <thread>
 
+#include "aws/environment.h"
+#include "aws/session.h"
 #include "base/file_io.h"
 #include "base/strings.h"
 #include "daemon/agent_description.h"
@@ -21,6 +23,7 @@
 #include "daemon/guardian_process.h"
 #include "daemon/notify.h"
 #include "daemon/protection.h"
+#include "daemon/publishing.h"
 #include "daemon/unix_listener.h"
 #include "engine/engine.h"
 #include "engine/recovery.h"
@@ -118,7 +121,9 @@ class App {
   std::optional<Engine> engine_;
   std::optional<GuardianProcess> guardian_;
   std::optional<Protection> protection_;
+  std::optional<AwsSession> aws_;
   std::optional<Probes> probes_;
+  std::optional<Publishing> publishing_;
   Peers peers_;
   std::optional<FaultService> fault_service_;
   std::optional<AgentService> agent_service_;
@@ -152,6 +157,11 @@ Status App::Start() {
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,
       options_.state_dir);
   RETURN_IF_ERROR(guardian_->Start());
+  aws_.emplace(MakeAwsSession(context_, clock_, ProcessEnvironment(), options_.config.aws_region));
+  publishing_.emplace(loop_, clock_, *aws_, options_.config.publish,
+                      Publishing::Place{options_.state_dir, options_.config.socket_group, boot_id_},
+                      *engine_);
+  publishing_->Start();
   protection_.emplace(loop_, resolver_, options_.config.protect, options_.config.aws_region,
                       [this](const ProtectedEndpoints& endpoints) {
                         const Status status = network_->SetProtected(BuildProtection(endpoints));
@@ -225,6 +235,7 @@ void App::Stop() {
   listener_.reset();
   engine_->Shutdown([this] {
     spdlog::info("all faults are reverted");
+    publishing_->Stop();
     shutdown_ = std::thread([this] {
       server_.reset();
       loop_.Post([this] {

@@ -14,6 +14,8 @@
 #include "base/unique_fd.h"
 #include "daemon/config_values.h"
 #include "daemon/probe_section.h"
+#include "daemon/publish_section.h"
+#include "http/url.h"
 
 namespace faultd {
 namespace {
@@ -93,6 +95,17 @@ Status ReadProtect(const toml::node& value, Config& config) {
   return absl::OkStatus();
 }
 
+Status ReadEcsAgent(const toml::node& value, Config& config) {
+  ASSIGN_OR_RETURN(config.ecs_agent, ReadText(value));
+  const auto url = Url::Parse(config.ecs_agent);
+  return url.ok() ? absl::OkStatus() : Expected("an URL, such as \"http://127.0.0.1:51678\"");
+}
+
+Status ReadAssumeActive(const toml::node& value, Config& config) {
+  ASSIGN_OR_RETURN(config.ecs.assume_active, ReadBool(value));
+  return absl::OkStatus();
+}
+
 Status ReadRegion(const toml::node& value, Config& config) {
   ASSIGN_OR_RETURN(config.aws_region, ReadText(value));
   const bool good = std::all_of(config.aws_region.begin(), config.aws_region.end(), [](char c) {
@@ -101,8 +114,19 @@ Status ReadRegion(const toml::node& value, Config& config) {
   return good ? absl::OkStatus() : Expected("the name of a region, such as \"eu-west-1\"");
 }
 
+std::map<std::string_view, Table> WithPublishSections(std::map<std::string_view, Table> sections) {
+  for (const auto& [section, keys] : PublishSections()) {
+    for (const auto& [key, read] : keys) {
+      sections[section][key] = [&read](const toml::node& value, Config& config) {
+        return read(value, config.publish);
+      };
+    }
+  }
+  return sections;
+}
+
 const std::map<std::string_view, Table>& Sections() {
-  static const std::map<std::string_view, Table> sections = {
+  static const std::map<std::string_view, Table> sections = WithPublishSections({
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
       {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
       {"network",
@@ -112,12 +136,14 @@ const std::map<std::string_view, Table>& Sections() {
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
       {"aws", {{"region", ReadRegion}}},
-  };
+      {"ecs", {{"agent", ReadEcsAgent}, {"assume_active", ReadAssumeActive}}},
+  });
   return sections;
 }
 
 void LoadSection(std::string_view section, const Table& readers, const toml::table& values,
                  Config& config, ConfigErrors& errors) {
+  const size_t errors_before = errors.count();
   for (const auto& [key, value] : values) {
     auto reader = readers.find(key.str());
     if (reader == readers.end()) {
@@ -127,6 +153,10 @@ void LoadSection(std::string_view section, const Table& readers, const toml::tab
       errors.Add(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
     }
   }
+  // What is missing says nothing beside what is wrong.
+  if (errors.count() > errors_before) return;
+  if (Status whole = FinishPublishSection(section, config.publish); !whole.ok())
+    errors.Add(values.source(), ToStd(whole.message()));
 }
 
 }  // namespace

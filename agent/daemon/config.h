@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "daemon/publish_config.h"
 #include "engine/request.h"
 #include "kernel/kernel.h"
 #include "probe/probe_config.h"
@@ -20,7 +21,10 @@ struct Config {
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::string aws_region;            // empty: from the environment or the instance metadata
+  std::string ecs_agent = "http://127.0.0.1:51678";  // its introspection endpoint
+  EcsPolicy ecs;
   std::vector<ProbeConfig> probes;
+  PublishConfig publish;
 };
 
 // INVALID_ARGUMENT with all errors, a line each: "<path>:<line>:<column>: <key>: <what is wrong>".

@@ -39,6 +39,7 @@ Status ReadSize(const toml::node& value, uint64_t& into) {
 }
 
 void ConfigErrors::Add(const toml::source_region& where, std::string_view what) {
+  ++count_;
   StrAppend(&lines_, lines_.empty() ? "" : "\n", path_, ":", where.begin.line, ":",
             where.begin.column, ": ", what);
 }

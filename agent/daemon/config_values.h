@@ -36,12 +36,14 @@ class ConfigErrors {
  public:
   explicit ConfigErrors(std::string path) : path_(std::move(path)) {}
   void Add(const toml::source_region& where, std::string_view what);
+  size_t count() const { return count_; }
   // INVALID_ARGUMENT with all, or OK.
   Status ToStatus() const;
 
  private:
   const std::string path_;
   std::string lines_;
+  size_t count_ = 0;
 };
 
 }  // namespace faultd

@@ -236,11 +236,12 @@ def datum(form, prefix, namespace):
         values, counts = [float(form[f"{prefix}.Value"])], [1.0]
     if any(value != value or abs(value) > 2**360 for value in values):
         raise invalid("a value is out of range")
-    at = datetime.datetime.strptime(form[f"{prefix}.Timestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    timestamp = form.get(f"{prefix}.Timestamp", now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    at = datetime.datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     if not now() - datetime.timedelta(days=14) <= at <= now() + datetime.timedelta(hours=2):
         raise invalid("Timestamp")
     return {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions,
-            "Timestamp": form[f"{prefix}.Timestamp"], "Values": values, "Counts": counts,
+            "Timestamp": timestamp, "Values": values, "Counts": counts,
             "Unit": form.get(f"{prefix}.Unit", "None"),
             "StorageResolution": int(form.get(f"{prefix}.StorageResolution", 60))}
 
@@ -279,6 +280,13 @@ def ec2(form):
                 f"<key>Name</key><value>{state['name_tag']}</value></item>")
     return ('<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
             f"<requestId>{uuid.uuid4()}</requestId><tagSet>{item}</tagSet></DescribeTagsResponse>")
+
+
+def caller_identity():
+    return ('<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+            f"<Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{state['role']}/{state['instance_id']}</Arn>"
+            f"<UserId>AROAEXAMPLE:{state['instance_id']}</UserId><Account>{ACCOUNT}</Account>"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>")
 
 
 def sts(form):
@@ -394,9 +402,12 @@ class Handler(BaseHTTPRequestHandler):
             if self.fault(service):
                 return None
             with lock:
-                if service == "sts":
+                # Whoever asks for credentials has none to sign with.
+                if service == "sts" and action != "GetCallerIdentity":
                     return self.answer(200, sts(form), "text/xml")
                 check_signature(self, body)
+                if service == "sts":
+                    return self.answer(200, caller_identity(), "text/xml")
                 if service == "ecs":
                     return self.answer(200, json.dumps(ecs(action, json.loads(body))), "application/x-amz-json-1.1")
                 return self.answer(200, cloudwatch(form, len(body)) if service == "monitoring" else ec2(form), "text/xml")

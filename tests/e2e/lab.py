@@ -175,6 +175,7 @@ class Daemon:
             file.write(config)
         self.arguments = []
         self.wrapper = []  # a command that ends in exec of what follows
+        self.environment = {}  # beside that of the test
         self.process = None
 
     def start(self, read_notifications=True):
@@ -186,7 +187,7 @@ class Daemon:
             ready.settimeout(DEADLINE)
             self.process = subprocess.Popen(
                 [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime, *self.arguments],
-                stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify))
+                stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify, **self.environment))
             if read_notifications:
                 self.wait_for_ready(ready)
             else:

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <string>
+
 #include "base/strings.h"
 #include "daemon/protection.h"
 
@@ -20,6 +23,7 @@ TEST(Config, EmptyFileMeansDefaults) {
   EXPECT_EQ(config->limits.max_lease, std::chrono::hours(12));
   EXPECT_EQ(config->socket_group, "faultd");
   EXPECT_EQ(config->steering, SteeringChoice::kAuto);
+  EXPECT_FALSE(config->publish.cloudwatch || config->publish.emf || config->publish.prometheus);
 }
 
 TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
@@ -77,8 +81,8 @@ region = "eu-west-1"
 TEST(Config, NamesWhatIsWrongAndWhere) {
   EXPECT_EQ(
       ErrorOf("[limitz]\n"),
-      "faultd.toml:1:2: unknown section [limitz]; there are aws, daemon, limits, network, protect, "
-      "stress and [[probe]]");
+      "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, emf, limits, "
+      "network, prometheus, protect, stress and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");
@@ -105,6 +109,120 @@ TEST(Config, ReportsAllErrorsOfAFile) {
 
 TEST(Config, SyntaxErrorsHaveTheirPlace) {
   EXPECT_TRUE(ErrorOf("[daemon\n").starts_with("faultd.toml:1:"));
+}
+
+TEST(PublishConfig, ShippedFileHoldsEveryKeyBehindAHash) {
+  std::ifstream file(FAULTD_SHIPPED_CONFIG);
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    const bool is_key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    StrAppend(&text, is_key ? line.substr(1) : line, "\n");
+  }
+  const auto config = ParseConfig(text, "faultd.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const PublishConfig& publish = config->publish;
+  ASSERT_TRUE(publish.cloudwatch && publish.emf && publish.prometheus);
+  const CloudWatchConfig cloudwatch;
+  EXPECT_EQ(publish.cloudwatch->name_space, "Bookstore");
+  EXPECT_EQ(publish.cloudwatch->samples.host, "bookstore-1");
+  EXPECT_EQ(publish.cloudwatch->samples.latency, cloudwatch.samples.latency);
+  EXPECT_EQ(publish.cloudwatch->interval, cloudwatch.interval);
+  EXPECT_EQ(publish.cloudwatch->high_resolution, cloudwatch.high_resolution);
+  EXPECT_EQ(publish.cloudwatch->keep, cloudwatch.keep);
+  const EmfConfig emf;
+  EXPECT_EQ(publish.emf->agent.name_space, "Bookstore");
+  EXPECT_EQ(publish.emf->samples.host, "bookstore-1");
+  EXPECT_EQ(publish.emf->samples.latency, emf.samples.latency);
+  EXPECT_EQ(publish.emf->agent.address, emf.agent.address);
+  EXPECT_EQ(publish.emf->agent.port, emf.agent.port);
+  EXPECT_EQ(publish.emf->agent.tcp, emf.agent.tcp);
+  EXPECT_EQ(publish.emf->agent.log_group, emf.agent.log_group);
+  EXPECT_EQ(publish.prometheus->address.port(), 9464);
+}
+
+TEST(PublishConfig, ReadsEveryKey) {
+  const auto config = ParseConfig(R"(
+[cloudwatch]
+latency = true
+namespace = "Chaos/Probe"
+host = "wéb 1"
+interval = "10s"
+high_resolution = true
+keep = "2h"
+[emf]
+namespace = "Chaos"
+host = "web-2"
+latency = true
+address = "[::1]:25889"
+transport = "tcp"
+log_group = "/faultd"
+[prometheus]
+listen = "unix:/run/faultd/metrics.sock"
+)",
+                                  "faultd.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const PublishConfig& publish = config->publish;
+  EXPECT_EQ(publish.cloudwatch->name_space, "Chaos/Probe");
+  EXPECT_EQ(publish.cloudwatch->samples.host, "wéb 1");
+  EXPECT_TRUE(publish.cloudwatch->samples.latency);
+  EXPECT_EQ(publish.cloudwatch->interval, std::chrono::seconds(10));
+  EXPECT_TRUE(publish.cloudwatch->high_resolution);
+  EXPECT_EQ(publish.cloudwatch->keep, std::chrono::hours(2));
+  EXPECT_EQ(publish.emf->agent.name_space, "Chaos");
+  EXPECT_EQ(publish.emf->samples.host, "web-2");
+  EXPECT_TRUE(publish.emf->samples.latency);
+  EXPECT_EQ(publish.emf->agent.address.to_string(), "::1");
+  EXPECT_EQ(publish.emf->agent.port, 25889);
+  EXPECT_TRUE(publish.emf->agent.tcp);
+  EXPECT_EQ(publish.emf->agent.log_group, "/faultd");
+  EXPECT_EQ(publish.prometheus->path, "/run/faultd/metrics.sock");
+}
+
+TEST(PublishConfig, NamesWhatIsWrongAndWhere) {
+  EXPECT_EQ(ErrorOf("[cloudwatch]\n"),
+            "faultd.toml:1:1: cloudwatch.namespace is missing: the name space of the metrics, such "
+            "as \"Bookstore\"");
+  EXPECT_EQ(ErrorOf("[emf]\ntransport = \"udp\"\n"),
+            "faultd.toml:1:1: emf.namespace is missing: the name space of the metrics, such as "
+            "\"Bookstore\"");
+  EXPECT_EQ(ErrorOf("[prometheus]\n"),
+            "faultd.toml:1:1: prometheus.listen is missing: an address of this host itself with a "
+            "port, such as \"127.0.0.1:9464\", or \"unix:/run/faultd/metrics.sock\"");
+  EXPECT_EQ(ErrorOf("[cloudwatch]\nnamespace = \"B\"\ninterval = \"5s\"\n"),
+            "faultd.toml:3:12: cloudwatch.interval: expected a duration from \"10s\" to \"1h\", in "
+            "quotes");
+  EXPECT_EQ(
+      ErrorOf("[cloudwatch]\nnamespace = \"B\"\nkeep = 15\n"),
+      "faultd.toml:3:8: cloudwatch.keep: expected a duration from \"1m\" to \"1d\", in quotes");
+  EXPECT_EQ(ErrorOf("[cloudwatch]\nnamespace = \"B\"\nhost = \"\"\n"),
+            "faultd.toml:3:8: cloudwatch.host: expected the name of this host in dashboards");
+  EXPECT_EQ(ErrorOf("[cloudwatch]\nnamespace = \"B\"\nlatency = 1\n"),
+            "faultd.toml:3:11: cloudwatch.latency: expected true or false");
+  EXPECT_EQ(
+      ErrorOf("[cloudwatch]\nnamespace = \"B\"\nregion = \"x\"\n"),
+      "faultd.toml:3:1: unknown key cloudwatch.region; [cloudwatch] has high_resolution, host, "
+      "interval, keep, latency, namespace");
+  EXPECT_EQ(ErrorOf("[emf]\nnamespace = \"B\"\ntransport = \"http\"\n"),
+            "faultd.toml:3:13: emf.transport: expected \"udp\" or \"tcp\"");
+  for (std::string_view address : {"localhost:1", "127.0.0.1", "127.0.0.1:0", "::1:25888", "x"}) {
+    EXPECT_EQ(
+        ErrorOf(StrCat("[emf]\nnamespace = \"B\"\naddress = \"", address, "\"\n")),
+        "faultd.toml:3:11: emf.address: expected the address and port of the CloudWatch agent, "
+        "such as \"127.0.0.1:25888\"");
+  }
+  for (std::string_view listen : {"0.0.0.0:9464", "10.0.0.1:9464", "9464", "unix:metrics.sock"}) {
+    EXPECT_EQ(ErrorOf(StrCat("[prometheus]\nlisten = \"", listen, "\"\n")),
+              "faultd.toml:2:10: prometheus.listen: expected an address of this host itself with a "
+              "port, such as \"127.0.0.1:9464\", or \"unix:/run/faultd/metrics.sock\"");
+  }
+}
+
+TEST(PublishConfig, NamespacesThatAmazonKeepsForItselfAreRefused) {
+  const std::string error = ErrorOf("[cloudwatch]\nnamespace = \"AWS/EC2\"\n");
+  EXPECT_TRUE(
+      error.starts_with("faultd.toml:2:13: cloudwatch.namespace: expected a name space of "
+                        "CloudWatch: "))
+      << error;
 }
 
 TEST(ResolvConf, TakesAddressesOfNameservers) {
