@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -72,10 +73,13 @@ StatusOr<std::unique_ptr<Condition>> MakeFileCondition(const v1::FileGuard& guar
                                                        const std::string& path,
                                                        const Surroundings& surroundings) {
   const std::string& file = guard.path();
-  if (!file.starts_with('/') || file.ends_with('/') || file.find('\0') != std::string::npos) {
-    return FieldError(
-        path + ".file.path",
-        StrCat("\"", file, "\" is not the absolute path of a file; write e.g. /run/faultd/HALT"));
+  const bool plain = std::filesystem::path(file).lexically_normal().native() == file;
+  if (!plain || !file.starts_with('/') || file.ends_with('/') ||
+      file.find('\0') != std::string::npos) {
+    return FieldError(path + ".file.path",
+                      StrCat("\"", file,
+                             "\" is not the absolute path of a file, without . and ..; write e.g. "
+                             "/run/faultd/HALT"));
   }
   const auto mounts = ReadSmallFile(surroundings.root + "/proc/self/mountinfo");
   if (const std::string remote = RemoteMountOf(file, mounts.value_or("")); !remote.empty()) {
