@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "base/units.h"
+#include "daemon/guards_section.h"
 #include <toml++/toml.h>
 
 namespace faultd {
@@ -131,6 +132,10 @@ Status ReadRegion(const toml::node& value, Config& config) {
   return good ? absl::OkStatus() : Expected("the name of a region, such as \"eu-west-1\"");
 }
 
+Status ReadGuards(const toml::node& value, Config& config) {
+  return ReadGuardFiles(value, config.guard_files);
+}
+
 const std::map<std::string_view, Table>& Sections() {
   static const std::map<std::string_view, Table> sections = {
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
@@ -141,6 +146,7 @@ const std::map<std::string_view, Table>& Sections() {
         {"resolve_grace", ReadResolveGrace}}},
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
+      {"guards", {{"files", ReadGuards}}},
       {"aws", {{"region", ReadRegion}}},
   };
   return sections;

@@ -18,7 +18,8 @@ struct Config {
   SteeringChoice steering = SteeringChoice::kAuto;
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
-  std::string aws_region;            // empty: from the environment or the instance metadata
+  std::vector<std::string> guard_files = {"/run/faultd/HALT"};  // guards of every fault
+  std::string aws_region;  // empty: from the environment or the instance metadata
 };
 
 // INVALID_ARGUMENT with all errors, a line each: "<path>:<line>:<column>: <key>: <what is wrong>".
