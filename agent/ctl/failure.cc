@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "google/rpc/error_details.pb.h"
@@ -34,6 +35,7 @@ constexpr std::array kFieldOptions = {
     FieldOption{"flows_percent", "--flows-percent"},
     FieldOption{"duration", "--for"},
     FieldOption{"labels", "--label"},
+    FieldOption{"guards", "--stop-if"},
     FieldOption{"grace", "--grace"},
     FieldOption{"effect_interval", "--interval"},
 };
@@ -112,6 +114,16 @@ std::string Describe(const google::rpc::Status& status, Purpose purpose) {
   std::string text = fields.empty() ? status.message() : absl::StrJoin(fields, "; ");
   for (const std::string& each : preconditions) {
     if (!absl::StrContains(text, each)) StrAppend(&text, "; ", each);
+  }
+  // These preconditions are about what was typed.
+  for (const google::protobuf::Any& any : status.details()) {
+    google::rpc::PreconditionFailure failure;
+    if (!any.UnpackTo(&failure)) continue;
+    for (const auto& violation : failure.violations()) {
+      if (!violation.subject().starts_with("guards[")) continue;
+      text = absl::StrReplaceAll(text,
+                                 {{violation.subject(), OptionOf(violation.subject(), purpose)}});
+    }
   }
   return text;
 }

@@ -63,6 +63,14 @@ void AddLease(CLI::App& app, InjectTexts& texts) {
                  "With --hold: how long the fault outlives this command. Default: not at all")
       ->type_name("DURATION")
       ->group(group);
+  AddRepeated(app, "--stop-if", texts.fault.stop_if,
+              "End the fault early when this comes about; repeat for more. "
+              "probe:NAME[:N] or probe-up:NAME[:N] (a probe fails or succeeds N times in a row, "
+              "default 3), cpu-pressure:PERCENT, memory-pressure:PERCENT[:full], "
+              "io-pressure:PERCENT[:full], memory-below:SIZE or PERCENT%, alarm:NAME (CloudWatch), "
+              "file:PATH")
+      ->type_name("GUARD")
+      ->group(group);
   app.add_flag("--not-renewable", texts.fault.not_renewable, "Refuse to renew the lease")
       ->group(group);
   app.add_flag("--dry-run", texts.dry_run, "Only say what would change")->group(group);

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "ctl/endpoint.h"
+#include "ctl/guard_texts.h"
 #include "ctl/option_values.h"
 
 namespace faultd::ctl {
@@ -232,6 +233,9 @@ StatusOr<v1::InjectFaultRequest> ToRequest(const FaultTexts& texts) {
     (*request.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
   }
   request.set_not_renewable(texts.not_renewable);
+  for (const std::string& text : texts.stop_if) {
+    ASSIGN_OR_RETURN(*request.add_guards(), ParseGuard(text));
+  }
   return request;
 }
 

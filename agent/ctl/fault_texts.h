@@ -37,6 +37,7 @@ struct FaultTexts {
   std::optional<std::string> duration;
   std::optional<std::string> id;
   std::vector<std::string> labels;
+  std::vector<std::string> stop_if;
   bool not_renewable = false;
 };
 

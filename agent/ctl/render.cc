@@ -98,6 +98,11 @@ std::string LeaseWords(const v1::Fault& fault) {
   return ShortDuration(FromProto(fault.lease().remaining())) + " left";
 }
 
+std::string WhatWords(const v1::Fault& fault) {
+  if (fault.end_detail().empty()) return fault.summary();
+  return StrCat(fault.summary(), " (", fault.end_detail(), ")");
+}
+
 }  // namespace
 
 std::string ShortDuration(std::chrono::nanoseconds duration) {
@@ -123,6 +128,7 @@ std::string Words(v1::FaultState state) {
 
 std::string Words(v1::EndReason reason) {
   if (reason == v1::END_REASON_UNSPECIFIED) return "";
+  if (reason == v1::END_REASON_GUARD) return "ended by a guard";
   return WithoutPrefix(v1::EndReason_Name(reason), "END_REASON_");
 }
 
@@ -151,6 +157,7 @@ std::string EffectWords(const v1::Effect& effect) {
 std::string FaultLine(const v1::Fault& fault) {
   std::string line = StrCat(fault.id(), " ", Words(fault.state()));
   if (const std::string lease = LeaseWords(fault); !lease.empty()) StrAppend(&line, ", ", lease);
+  if (!fault.end_detail().empty()) StrAppend(&line, " (", fault.end_detail(), ")");
   StrAppend(&line, ": ", fault.summary());
   if (!fault.error().message().empty()) StrAppend(&line, " (", fault.error().message(), ")");
   return line;
@@ -160,7 +167,7 @@ std::string FaultTable(const std::vector<v1::Fault>& faults) {
   constexpr size_t kGap = 2;
   std::vector<std::array<std::string, 4>> rows = {{"ID", "STATE", "LEASE", "WHAT"}};
   for (const v1::Fault& fault : faults)
-    rows.push_back({fault.id(), Words(fault.state()), LeaseWords(fault), fault.summary()});
+    rows.push_back({fault.id(), Words(fault.state()), LeaseWords(fault), WhatWords(fault)});
   std::array<size_t, 3> widths{};
   for (const auto& row : rows) {
     for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

@@ -3,6 +3,7 @@
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
+#include "ctl/guard_texts.h"
 #include "ctl/output.h"
 #include "ctl/render.h"
 
@@ -83,6 +84,7 @@ std::string Verdict(const v1::Agent& agent) {
 std::string FaultDetails(const v1::Fault& fault) {
   Fields fields(FaultLine(fault));
   fields.Add("lease", LeaseText(fault));
+  for (const v1::Guard& guard : fault.guards()) fields.Add("stop if", GuardText(guard));
   fields.Add("effect", EffectWords(fault.effect()));
   if (fault.has_verification()) {
     fields.Add("verified", StrCat(fault.verification().detail(), ", at ",

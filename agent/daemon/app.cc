@@ -14,6 +14,8 @@
 #include <thread>
 
 #include "aws/environment.h"
+#include "aws/host_ecs.h"
+#include "aws/imds.h"
 #include "aws/session.h"
 #include "base/file_io.h"
 #include "base/strings.h"
@@ -28,6 +30,8 @@
 #include "engine/engine.h"
 #include "engine/recovery.h"
 #include "engine/state_paths.h"
+#include "guards/host_guards.h"
+#include "guards/host_probes.h"
 #include "kernel/directory.h"
 #include "kernel/file_lock.h"
 #include "probe/probes.h"
@@ -101,6 +105,7 @@ class App {
   Status Run();
 
  private:
+  void OpenAws();
   void StartServing();
   void RefreshProtection();
   void Stop();
@@ -116,13 +121,17 @@ class App {
   std::unique_ptr<Directory> directory_;
   std::optional<Journal> journal_;
   std::unique_ptr<Kernel> kernel_;
+  std::optional<AwsSession> aws_;
+  std::optional<HostEcs> ecs_api_;
+  std::optional<EcsDrains> ecs_;
+  std::optional<Probes> probes_;
+  std::optional<HostProbes> host_probes_;
+  std::optional<HostGuards> guards_;
   std::optional<NetworkPlane> network_;
   std::optional<Host> host_;
   std::optional<Engine> engine_;
   std::optional<GuardianProcess> guardian_;
   std::optional<Protection> protection_;
-  std::optional<AwsSession> aws_;
-  std::optional<Probes> probes_;
   std::optional<Publishing> publishing_;
   Peers peers_;
   std::optional<FaultService> fault_service_;
@@ -150,27 +159,42 @@ Status App::Start() {
                                             {.path = stress, .state_dir = paths.directory}));
   kernel_->features();
   network_.emplace(*kernel_, clock_);
-  host_.emplace(Host{*kernel_, *network_, options_.config.stress});
+  OpenAws();
+  host_.emplace(Host{*kernel_, *network_, options_.config.stress, &*ecs_});
   host_->stress.journal_directory = paths.journal();
   engine_.emplace(*host_, *journal_, loop_, resolver_, clock_, boot_id_, options_.config.limits);
+  probes_.emplace(context_, clock_, options_.config.probes);
+  host_probes_.emplace(*probes_);
+  guards_.emplace(context_, loop_, clock_, *host_probes_, aws_->api,
+                  HostGuards::Options{.files = options_.config.guard_files});
+  engine_->SetGuardWatcher(&*guards_);
   guardian_.emplace(
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,
       options_.state_dir);
   RETURN_IF_ERROR(guardian_->Start());
-  aws_.emplace(MakeAwsSession(context_, clock_, ProcessEnvironment(), options_.config.aws_region));
   publishing_.emplace(loop_, clock_, *aws_, options_.config.publish,
                       Publishing::Place{options_.state_dir, options_.config.socket_group, boot_id_},
                       *engine_);
   publishing_->Start();
+  probes_->Watch([this](const ProbeHistory& probe) { publishing_->Note(probe); });
+  probes_->Start();
+  RETURN_IF_ERROR(Annotate(engine_->TakeUpRecords(), "recovery"));
   protection_.emplace(loop_, resolver_, options_.config.protect, options_.config.aws_region,
                       [this](const ProtectedEndpoints& endpoints) {
                         const Status status = network_->SetProtected(BuildProtection(endpoints));
                         if (!status.ok()) spdlog::error("{}", std::string(status.message()));
                       });
-  probes_.emplace(context_, clock_, options_.config.probes);
-  probes_->Start();
   protection_->Refresh([this] { StartServing(); });
   return absl::OkStatus();
+}
+
+void App::OpenAws() {
+  const Environment environment = ProcessEnvironment();
+  aws_.emplace(MakeAwsSession(context_, clock_, environment, options_.config.aws_region));
+  const bool has_metadata =
+      IsEc2Instance() || environment.contains("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  ecs_api_.emplace(context_, *aws_, options_.config.ecs_agent, has_metadata);
+  ecs_.emplace(*ecs_api_, clock_, options_.config.ecs);
 }
 
 void App::StartServing() {

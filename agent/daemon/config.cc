@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "daemon/config_values.h"
+#include "daemon/guards_section.h"
 #include "daemon/probe_section.h"
 #include "daemon/publish_section.h"
 #include "http/url.h"
@@ -114,6 +115,10 @@ Status ReadRegion(const toml::node& value, Config& config) {
   return good ? absl::OkStatus() : Expected("the name of a region, such as \"eu-west-1\"");
 }
 
+Status ReadGuards(const toml::node& value, Config& config) {
+  return ReadGuardFiles(value, config.guard_files);
+}
+
 std::map<std::string_view, Table> WithPublishSections(std::map<std::string_view, Table> sections) {
   for (const auto& [section, keys] : PublishSections()) {
     for (const auto& [key, read] : keys) {
@@ -135,6 +140,7 @@ const std::map<std::string_view, Table>& Sections() {
         {"resolve_grace", ReadResolveGrace}}},
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
+      {"guards", {{"files", ReadGuards}}},
       {"aws", {{"region", ReadRegion}}},
       {"ecs", {{"agent", ReadEcsAgent}, {"assume_active", ReadAssumeActive}}},
   });

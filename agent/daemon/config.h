@@ -20,7 +20,8 @@ struct Config {
   SteeringChoice steering = SteeringChoice::kAuto;
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
-  std::string aws_region;            // empty: from the environment or the instance metadata
+  std::vector<std::string> guard_files = {"/run/faultd/HALT"};  // guards of every fault
+  std::string aws_region;  // empty: from the environment or the instance metadata
   std::string ecs_agent = "http://127.0.0.1:51678";  // its introspection endpoint
   EcsPolicy ecs;
   std::vector<ProbeConfig> probes;

@@ -8,7 +8,6 @@
 #include "daemon/config_values.h"
 #include "daemon/publish_config.h"
 
-
 namespace faultd {
 
 // Reads one value, or says what was expected of it.

@@ -21,6 +21,7 @@ import sys
 import threading
 import urllib.parse
 import uuid
+import xml.sax.saxutils
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.auth
@@ -49,6 +50,7 @@ state = {
     "instance_status": "ACTIVE",
     "tasks": ["web", "batch"],
     "standalone": [],  # of the tasks, those that belong to no service
+    "alarms": {},  # {name: {"state": "OK", "reason": "...", "composite": False}}, all but the name optional
     "denied": [],  # actions, "ecs:DescribeContainerInstances"
     "spot_action": None,
     "lifecycle_state": None,
@@ -246,9 +248,35 @@ def datum(form, prefix, namespace):
             "StorageResolution": int(form.get(f"{prefix}.StorageResolution", 60))}
 
 
+def describe_alarms(form):
+    names = [form[member] for member in members(form, "AlarmNames")]
+    types = [form[member] for member in members(form, "AlarmTypes")] or ["MetricAlarm"]
+    most = int(form.get("MaxRecords", 50))
+    if len(names) > 100 or not 1 <= most <= 100 or not set(types) <= {"MetricAlarm", "CompositeAlarm"}:
+        raise Refused(400, "ValidationError", f"{len(names)} names, at most {most} of {types}")
+    first = int(form.get("NextToken", 0))
+    found = [(name, alarm) for name, alarm in sorted(state["alarms"].items())
+             if (not names or name in names) and ("CompositeAlarm" if alarm.get("composite") else "MetricAlarm") in types
+             and form.get("StateValue", alarm.get("state", "OK")) == alarm.get("state", "OK")]
+    lists = {"MetricAlarms": "", "CompositeAlarms": ""}
+    for name, alarm in found[first:first + most]:
+        fields = {"AlarmName": name, "AlarmArn": f"arn:aws:cloudwatch:{state['region']}:{ACCOUNT}:alarm:{name}",
+                  "StateValue": alarm.get("state", "OK"), "StateReason": alarm.get("reason", "Threshold Crossed"),
+                  "StateUpdatedTimestamp": now().strftime("%Y-%m-%dT%H:%M:%S.000Z")}
+        lists["CompositeAlarms" if alarm.get("composite") else "MetricAlarms"] += "<member>" + "".join(
+            f"<{field}>{xml.sax.saxutils.escape(value)}</{field}>" for field, value in fields.items()) + "</member>"
+    more = f"<NextToken>{first + most}</NextToken>" if first + most < len(found) else ""
+    return ('<DescribeAlarmsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/"><DescribeAlarmsResult>'
+            + "".join(f"<{kind}>{members_xml}</{kind}>" for kind, members_xml in lists.items())
+            + f"{more}</DescribeAlarmsResult><ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+            "</DescribeAlarmsResponse>")
+
+
 def cloudwatch(form, size):
     action = form.get("Action")
     check_allowed(f"cloudwatch:{action}")
+    if action == "DescribeAlarms" and form.get("Version") == "2010-08-01":
+        return describe_alarms(form)
     if action != "PutMetricData" or form.get("Version") != "2010-08-01":
         raise Refused(400, "InvalidAction", f"{action} is not known here")
     namespace = form.get("Namespace", "")

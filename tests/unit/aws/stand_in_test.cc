@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 
+#include "aws/alarms.h"
 #include "aws/cloudwatch.h"
 #include "aws/ec2_tags.h"
 #include "aws/ecs.h"
@@ -189,6 +190,21 @@ TEST_F(StandInTest, FindsTheNameTag) {
             "B\xc3\xbc"
             "cher")
       << name.why;
+}
+
+TEST_F(StandInTest, DescribesAlarmsOfBothKinds) {
+  Set({{"alarms",
+        {{"checkout errors", {{"state", "ALARM"}, {"reason", "5 > 3 & more"}}},
+         {"all", {{"composite", true}}},
+         {"another", json::object()}}}});
+  const auto alarms =
+      Await(context_, DescribeAlarms(session_.api, {"checkout errors", "all", "not there"}));
+  ASSERT_TRUE(alarms.ok()) << alarms.status();
+  ASSERT_EQ(alarms->size(), 2u);
+  EXPECT_EQ(alarms->at("checkout errors").value, "ALARM");
+  EXPECT_EQ(alarms->at("checkout errors").reason, "5 > 3 & more");
+  EXPECT_EQ(alarms->at("all").arn, "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:all");
+  EXPECT_EQ(alarms->at("all").value, "OK");
 }
 
 TEST_F(StandInTest, PublishesMetricsAsCloudWatchWantsThem) {

@@ -63,6 +63,8 @@ TEST(Failure, NamesTheOptionsOfFields) {
       {"target.except", "--except"},
       {"spec.blackhole.target.interfaces[0]", "--interface number 1"},
       {"duration", "--for"},
+      {"guards[1].pressure.above_percent", "--stop-if number 2"},
+      {"inject.guards[0].probe.probe", "--stop-if number 1"},
       {"labels[\"a b\"]", "--label"},
       {"id", "--id"},
       {"spec", "spec"},
@@ -99,6 +101,18 @@ TEST(Failure, TellsPreconditionsOnce) {
   const auto terse = WithDetail(grpc::StatusCode::FAILED_PRECONDITION, "not here", failure);
   EXPECT_EQ(MessageOf(terse, Purpose::kInject, true),
             "not here; there is no interface ens9; `ip link` lists them");
+}
+
+TEST(Failure, TellsGuardsThatHaveTrippedInTermsOfOptions) {
+  google::rpc::PreconditionFailure detail;
+  auto& violation = *detail.add_violations();
+  violation.set_type("GUARD");
+  violation.set_subject("guards[1]");
+  violation.set_description("guards[1] has tripped already: file /run/faultd/HALT is there");
+  const auto status = WithDetail(grpc::StatusCode::FAILED_PRECONDITION,
+                                 "inject noop: " + violation.description(), detail);
+  EXPECT_EQ(MessageOf(status, Purpose::kInject, true),
+            "inject noop: --stop-if number 2 has tripped already: file /run/faultd/HALT is there");
 }
 
 TEST(Failure, SaysWhyTheDaemonCannotBeReached) {

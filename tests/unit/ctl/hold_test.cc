@@ -78,6 +78,21 @@ TEST_F(HoldTest, AFaultThatSomebodyElseEndsEndedEarly) {
   EXPECT_EQ(Run(), ExitCode::kFaultFailed);
 }
 
+TEST_F(HoldTest, AFaultThatAGuardEndsEndedEarly) {
+  daemon_.hold = [](FakeDaemon::HoldStream& stream) {
+    stream.Write(InState(v1::FAULT_STATE_ACTIVE));
+    auto last = InState(v1::FAULT_STATE_REVERTED, v1::END_REASON_GUARD);
+    last.mutable_fault()->set_end_detail("file /run/faultd/HALT appeared");
+    stream.Write(last);
+    return kAborted;
+  };
+  EXPECT_EQ(Run(" --stop-if file:/run/faultd/HALT"), ExitCode::kFaultFailed);
+  EXPECT_EQ(daemon_.err.str(),
+            "faultctl: ended early: my-1 reverted, ended by a guard (file /run/faultd/HALT "
+            "appeared): noop; 12 packets matched\n");
+  EXPECT_EQ(daemon_.held.inject().guards(0).file().path(), "/run/faultd/HALT");
+}
+
 TEST_F(HoldTest, ARefusalIsToldAsWithoutHold) {
   daemon_.hold = [](FakeDaemon::HoldStream&) {
     return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "sch_netem is missing");

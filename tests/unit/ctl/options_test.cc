@@ -47,7 +47,7 @@ TEST(Options, MakeTheRequestOfALatency) {
       "[::1]"
       " --except b:22 --interface ens5,ens6 --interface ens7 --direction both --protocol udp"
       " --local-port 80-90 --flows-percent 50 --for PT5M --id my-1 --label k=v --label e="
-      " --not-renewable",
+      " --not-renewable --stop-if probe:db:5 --stop-if file:/run/x",
       R"(
       id: "my-1"
       spec { latency {
@@ -62,7 +62,8 @@ TEST(Options, MakeTheRequestOfALatency) {
         } } }
       duration { seconds: 300 }
       labels { key: "k" value: "v" } labels { key: "e" value: "" }
-      not_renewable: true)");
+      not_renewable: true
+      guards { probe { probe: "db" consecutive: 5 } } guards { file { path: "/run/x" } })");
 }
 
 TEST(Options, MakeTheRequestsOfOtherKinds) {

@@ -112,6 +112,27 @@ TEST(Render, Details) {
             "  spec      {\"latency\":{\"delay\":\"0.100s\"}}");
 }
 
+TEST(Render, WhatGuardsDo) {
+  auto fault = From<v1::Fault>(R"pb(
+    id: "my-1"
+    state: FAULT_STATE_REVERTED
+    end_reason: END_REASON_GUARD
+    end_detail: "probe db: 1 failure, the last one: timed out"
+    summary: "noop"
+    guards { probe { probe: "db" consecutive: 1 } }
+    guards { file { path: "/run/faultd/HALT" } }
+  )pb");
+  EXPECT_EQ(FaultLine(fault),
+            "my-1 reverted, ended by a guard (probe db: 1 failure, the last one: timed out): noop");
+  EXPECT_EQ(
+      FaultTable({fault}),
+      "ID    STATE     LEASE             WHAT\n"
+      "my-1  reverted  ended by a guard  noop (probe db: 1 failure, the last one: timed out)");
+  EXPECT_NE(FaultDetails(fault).find("\n  stop if   probe:db:1\n  stop if   file:/run/faultd/HALT"),
+            std::string::npos)
+      << FaultDetails(fault);
+}
+
 TEST(Render, Progress) {
   const auto fault = From<v1::Fault>(kActive);
   EXPECT_EQ(ProgressLine(fault, 150s, 200),

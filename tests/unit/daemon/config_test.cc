@@ -40,6 +40,7 @@ TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
   EXPECT_EQ(shipped->stress.memory_reserve, defaults.stress.memory_reserve);
   EXPECT_EQ(shipped->stress.journal_reserve, defaults.stress.journal_reserve);
   EXPECT_EQ(shipped->protect, defaults.protect);
+  EXPECT_EQ(shipped->guard_files, defaults.guard_files);
   EXPECT_EQ(shipped->aws_region, defaults.aws_region);
 }
 
@@ -60,6 +61,8 @@ memory_reserve = "1GiB"
 journal_reserve = "64M"
 [protect]
 endpoints = ["10.0.0.0/24", "fd00::/8", "bastion.example.com"]
+[guards]
+files = ["/run/halt", "/etc/faultd/HALT"]
 [aws]
 region = "eu-west-1"
 )",
@@ -75,14 +78,15 @@ region = "eu-west-1"
   EXPECT_EQ(config->stress.memory_reserve, 1u << 30);
   EXPECT_EQ(config->stress.journal_reserve, 64u << 20);
   EXPECT_EQ(config->protect.size(), 3u);
+  EXPECT_EQ(config->guard_files, (std::vector<std::string>{"/run/halt", "/etc/faultd/HALT"}));
   EXPECT_EQ(config->aws_region, "eu-west-1");
 }
 
 TEST(Config, NamesWhatIsWrongAndWhere) {
   EXPECT_EQ(
       ErrorOf("[limitz]\n"),
-      "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, emf, limits, "
-      "network, prometheus, protect, stress and [[probe]]");
+      "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, emf, guards, "
+      "limits, network, prometheus, protect, stress and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");
@@ -95,6 +99,9 @@ TEST(Config, NamesWhatIsWrongAndWhere) {
             "faultd.toml:2:12: network.steering: expected \"auto\", \"nftables\" or \"flower\"");
   EXPECT_EQ(ErrorOf("[protect]\nendpoints = [\"10.0.0.1:22\"]\n"),
             "faultd.toml:2:13: protect.endpoints: expected addresses, CIDRs and host names only");
+  EXPECT_EQ(ErrorOf("[guards]\nfiles = [\"HALT\"]\n"),
+            "faultd.toml:2:9: guards.files: expected a list of absolute paths of files, such as "
+            "[\"/run/faultd/HALT\"]");
   EXPECT_EQ(ErrorOf("[daemon]\nlog_level = true\n"),
             "faultd.toml:2:13: daemon.log_level: expected a string");
   EXPECT_EQ(ErrorOf("daemon = 1\n"), "faultd.toml:1:1: daemon: expected a section, [daemon]");
