@@ -15,7 +15,7 @@ packages_build=(
 )
 packages_test=(
   iproute2 nftables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
-  python3 python3-grpcio python3-protobuf python3-botocore python3-yaml awscli
+  python3 python3-grpcio python3-protobuf python3-botocore python3-yaml awscli netcat-openbsd
   python3-prometheus-client
 )
 packages_lab=(

@@ -26,7 +26,7 @@ ExitCode WaitDrained(const std::string& id, std::chrono::nanoseconds longest, Cl
     if (!settled && effect != shown) output.Text(StrCat(id, " ", effect));
     shown = effect;
   }
-  context.TryCancel();
+  if (settled || output.broken()) context.TryCancel();
   const grpc::Status status = stream->Finish();
   if (settled) {
     output.Json(last);

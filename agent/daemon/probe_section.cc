@@ -33,6 +33,8 @@ Status ReadName(const toml::node& value, ProbeConfig& probe) {
       !std::all_of(text->begin(), text->end(), IsNameCharacter)) {
     return Expected("a name of 1 to 255 letters, digits, \".\", \"_\" and \"-\"");
   }
+  // An event of the embedded metric format has these beside its metrics.
+  if (*text == "Host" || *text == "_aws") return Expected("another name: this one is taken");
   probe.name = *text;
   return absl::OkStatus();
 }

@@ -11,10 +11,12 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 BIN = os.environ["FAULTD_BIN"]
 GENERATED = os.environ["FAULTD_PYTHON"]
@@ -31,6 +33,7 @@ from faultd.v1 import agent_service_pb2_grpc as agent_grpc  # noqa: E402
 from faultd.v1 import fault_pb2  # noqa: E402
 from faultd.v1 import fault_service_pb2 as pb  # noqa: E402
 from faultd.v1 import fault_service_pb2_grpc as fault_grpc  # noqa: E402
+from faultd.v1 import journal_pb2  # noqa: E402
 from faultd.v1 import probe_pb2 as probe_pb  # noqa: E402
 from faultd.v1 import probe_service_pb2 as probe_service_pb  # noqa: E402
 from faultd.v1 import probe_service_pb2_grpc as probe_grpc  # noqa: E402
@@ -315,6 +318,22 @@ def spec(kind, to=(), **fields):
                 value = message.DESCRIPTOR.fields_by_name[name].enum_type.values_by_name[value].number
             setattr(message, name, value)
     return result
+
+
+def encode_record(record):
+    """As it stands in the journal (journal.proto)."""
+    body = record.SerializeToString()
+    return b"faultd-record 1\n" + struct.pack("<II", len(body), zlib.crc32(body)) + body
+
+
+def change_record(path, **fields):
+    """Sets fields of a record in the journal."""
+    with open(path, "rb") as file:
+        record = journal_pb2.JournalRecord.FromString(file.read()[len(b"faultd-record 1\n") + 8:])
+    for name, value in fields.items():
+        setattr(record, name, value)
+    with open(path, "wb") as file:
+        file.write(encode_record(record))
 
 
 def details(error, message_type):

@@ -42,7 +42,7 @@ class ApiTest(unittest.TestCase):
         self.assertEqual(agent.kernel, os.uname().release)
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self.assertEqual(agent.boot_id, file.read().strip())
-        self.assertEqual([c.kind for c in agent.capabilities], ["latency", "loss", "blackhole", "cpu", "memory", "disk_fill", "disk_io", "noop"])
+        self.assertEqual([c.kind for c in agent.capabilities], ["latency", "loss", "blackhole", "cpu", "memory", "disk_fill", "disk_io", "ecs_drain", "noop"])
         self.assertEqual(list(agent.leftovers), [])
         self.assertIn(agent.guardian_pid, self.daemon.guardians())
 

@@ -3,9 +3,7 @@
 import os
 import signal
 import subprocess
-import struct
 import unittest
-import zlib
 
 import lab
 from lab import REVERTED, wait_for
@@ -55,10 +53,9 @@ class CrashTest(unittest.TestCase):
                               capture_output=True, text=True, timeout=lab.DEADLINE)
 
     def write_record(self, record, name=None):
-        body = record.SerializeToString()
         path = os.path.join(self.daemon.state, "journal", name or record.id + ".record")
         with open(path, "wb") as file:
-            file.write(b"faultd-record 1\n" + struct.pack("<II", len(body), zlib.crc32(body)) + body)
+            file.write(lab.encode_record(record))
 
     def test_sigterm_reverts_and_exits_0(self):
         self.blackhole()

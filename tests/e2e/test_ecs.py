@@ -158,6 +158,15 @@ class EcsTest(unittest.TestCase):
         self.assertEqual(self.status(), "ACTIVE")
         self.assertEqual(self.daemon.records(), [])
 
+    def test_of_another_boot_it_is_set_active_all_the_same(self):
+        self.daemon.inject("ecs_drain", lease=300, id="mine")
+        self.daemon.kill()
+        lab.change_record(os.path.join(self.daemon.state, "journal", "mine.record"), boot_id="another boot")
+        self.daemon.start()
+        self.wait_for_state("mine", lab.REVERTED)
+        self.assertEqual(self.status(), "ACTIVE")
+        self.assertEqual(self.daemon.records(), [])
+
     def test_killed_while_the_request_is_under_way(self):
         updates = self.actions().count("UpdateContainerInstancesState")
         # The survey has one look; the change is made, and what looks at it hangs.

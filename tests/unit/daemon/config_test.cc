@@ -42,6 +42,8 @@ TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
   EXPECT_EQ(shipped->protect, defaults.protect);
   EXPECT_EQ(shipped->guard_files, defaults.guard_files);
   EXPECT_EQ(shipped->aws_region, defaults.aws_region);
+  EXPECT_EQ(shipped->ecs_agent, defaults.ecs_agent);
+  EXPECT_EQ(shipped->ecs.assume_active, defaults.ecs.assume_active);
 }
 
 TEST(Config, ReadsEveryKey) {
@@ -65,6 +67,9 @@ endpoints = ["10.0.0.0/24", "fd00::/8", "bastion.example.com"]
 files = ["/run/halt", "/etc/faultd/HALT"]
 [aws]
 region = "eu-west-1"
+[ecs]
+agent = "http://127.0.0.1:1234"
+assume_active = true
 )",
                                   "faultd.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -80,13 +85,15 @@ region = "eu-west-1"
   EXPECT_EQ(config->protect.size(), 3u);
   EXPECT_EQ(config->guard_files, (std::vector<std::string>{"/run/halt", "/etc/faultd/HALT"}));
   EXPECT_EQ(config->aws_region, "eu-west-1");
+  EXPECT_EQ(config->ecs_agent, "http://127.0.0.1:1234");
+  EXPECT_TRUE(config->ecs.assume_active);
 }
 
 TEST(Config, NamesWhatIsWrongAndWhere) {
-  EXPECT_EQ(
-      ErrorOf("[limitz]\n"),
-      "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, emf, guards, "
-      "limits, network, prometheus, protect, stress and [[probe]]");
+  EXPECT_EQ(ErrorOf("[limitz]\n"),
+            "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, "
+            "emf, guards, "
+            "limits, network, prometheus, protect, stress and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");

@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <sstream>
 
-#include "absl/strings/str_replace.h"
 #include "daemon/config.h"
 
 namespace faultd {
@@ -87,6 +85,8 @@ TEST(ProbeSection, NamesWhatIsWrongAndWhere) {
             "\"db.example.com\"");
   EXPECT_EQ(ErrorOf("target = \"b:80\"\n"), "faultd.toml:1:1: probe[0].name: is missing");
   EXPECT_EQ(ErrorOf("name = \"a\"\n"), "faultd.toml:1:1: probe[0].target: is missing");
+  EXPECT_EQ(ErrorOf("name = \"Host\"\ntarget = \"b:80\"\n"),
+            "faultd.toml:2:8: probe[0].name: expected another name: this one is taken");
   EXPECT_EQ(ErrorOf("name = \"a b\"\ntarget = \"b:80\"\n"),
             "faultd.toml:2:8: probe[0].name: expected a name of 1 to 255 letters, digits, \".\", "
             "\"_\" and \"-\"");
@@ -144,19 +144,21 @@ TEST(ProbeSection, ThereAreAtMostTenThousand) {
             "faultd.toml:1:1: probe: there are 10001 probes, at most 10000 are possible");
 }
 
+// What begins with "#" and no blank is a setting that is switched off.
 TEST(ProbeSection, TheExamplesOfTheShippedFileAreRight) {
   std::ifstream file(FAULTD_SHIPPED_CONFIG);
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string shipped = text.str();
-  const std::string examples = shipped.substr(shipped.find("# [[probe]]\n"));
-  const auto config = ParseConfig(
-      absl::StrReplaceAll("\n" + examples, {{"\n# ", "\n"}, {"\n#\n", "\n"}}), "faultd.toml");
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    const bool off = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    StrAppend(&text, off ? line.substr(1) : line, "\n");
+  }
+  const auto config = ParseConfig(text, "faultd.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   ASSERT_EQ(config->probes.size(), 2u);
   EXPECT_EQ(config->probes[0].name, "db-connectivity");
   EXPECT_EQ(config->probes[1].name, "cdn-connectivity");
   EXPECT_TRUE(config->probes[1].tls);
+  EXPECT_TRUE(config->publish.cloudwatch && config->publish.emf && config->publish.prometheus);
 }
 
 }  // namespace
