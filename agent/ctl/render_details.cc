@@ -60,6 +60,8 @@ std::string StateWords(v1::Capability::State state) {
       return "available";
     case v1::Capability::LIMITED:
       return "limited";
+    case v1::Capability::NOT_APPLICABLE:
+      return "not for this host";
     default:
       return "unavailable";
   }

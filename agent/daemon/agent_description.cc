@@ -24,12 +24,24 @@ std::string PrettyName() {
   return "";
 }
 
+v1::Capability::State ToProto(CapabilityState state) {
+  switch (state) {
+    case CapabilityState::kAvailable:
+      return v1::Capability::AVAILABLE;
+    case CapabilityState::kLimited:
+      return v1::Capability::LIMITED;
+    case CapabilityState::kUnavailable:
+      return v1::Capability::UNAVAILABLE;
+    case CapabilityState::kNotApplicable:
+      return v1::Capability::NOT_APPLICABLE;
+  }
+  return v1::Capability::STATE_UNSPECIFIED;
+}
+
 v1::Capability ToProto(const FaultKind& kind, const Capability& capability) {
   v1::Capability proto;
   proto.set_kind(std::string(kind.name));
-  proto.set_state(capability.state == CapabilityState::kAvailable ? v1::Capability::AVAILABLE
-                  : capability.state == CapabilityState::kLimited ? v1::Capability::LIMITED
-                                                                  : v1::Capability::UNAVAILABLE);
+  proto.set_state(ToProto(capability.state));
   proto.set_reason(capability.reason);
   proto.set_remedy(capability.remedy);
   return proto;

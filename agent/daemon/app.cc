@@ -195,6 +195,7 @@ void App::OpenAws() {
       IsEc2Instance() || environment.contains("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   ecs_api_.emplace(context_, *aws_, options_.config.ecs_agent, has_metadata);
   ecs_.emplace(*ecs_api_, clock_, options_.config.ecs);
+  ecs_->Look().IgnoreError();  // so that the first who asks is told
 }
 
 void App::StartServing() {

@@ -84,10 +84,13 @@ Capability Report(Host& host) {
   if (host.ecs == nullptr)
     return {CapabilityState::kUnavailable, std::string(NoNetwork().message()), ""};
   const StatusOr<EcsPlace> place = host.ecs->Look();
+  if (absl::IsNotFound(place.status())) {
+    return {CapabilityState::kNotApplicable,
+            "no ECS agent answers: " + std::string(place.status().message()), ""};
+  }
   if (!place.ok()) {
     return {CapabilityState::kUnavailable, std::string(place.status().message()),
-            "only on an ECS container instance: start its agent (ecs.service), and join it to a "
-            "cluster"};
+            "see that the ECS agent (ecs.service) is up and has joined its cluster"};
   }
   return {CapabilityState::kAvailable,
           StrCat("container instance ", IdIn(place->instance_arn), " of cluster ", place->cluster),

@@ -43,7 +43,7 @@ struct FaultPlan {
   std::string summary;                // what the fault does, in a line
 };
 
-enum class CapabilityState { kAvailable, kLimited, kUnavailable };
+enum class CapabilityState { kAvailable, kLimited, kUnavailable, kNotApplicable };
 
 struct Capability {
   CapabilityState state = CapabilityState::kAvailable;

@@ -52,7 +52,7 @@ class EcsDrains {
   const Clock& clock_;
   const EcsPolicy policy_;
   std::optional<Facts> facts_;
-  StatusOr<EcsPlace> agent_ = absl::UnavailableError("the ECS agent has not answered yet");
+  StatusOr<EcsPlace> agent_ = absl::NotFoundError("it was not asked yet");
   std::map<std::string, std::shared_ptr<EcsDrain>> drains_;
   // Answers that outlive this do nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
