@@ -9,6 +9,7 @@
 namespace faultd::ctl {
 namespace {
 
+using google::protobuf::util::TimeUtil;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kLongestText = 500;
@@ -35,7 +36,9 @@ std::string BriefFault(const v1::Fault& fault) {
   Json json = {{"id", fault.id()}, {"state", Words(fault.state())}};
   AddUnlessEmpty(json, "summary", fault.summary());
   if (fault.end_reason() == v1::END_REASON_UNSPECIFIED) {
-    json["deadline"] = google::protobuf::util::TimeUtil::ToString(fault.lease().deadline());
+    // In whole seconds: it is worked out anew for each answer, so what is behind them varies.
+    json["deadline"] =
+        TimeUtil::ToString(TimeUtil::SecondsToTimestamp(fault.lease().deadline().seconds()));
   } else {
     json["end_reason"] = Words(fault.end_reason());
     AddUnlessEmpty(json, "end_detail", fault.end_detail());

@@ -2,6 +2,7 @@
 are cancelled, or time out. (What needs netem is in test_ssm_netem.)"""
 
 import contextlib
+import datetime
 import json
 import socket
 import subprocess
@@ -61,7 +62,8 @@ class SsmTest(unittest.TestCase):
             self.assertEqual(result["status"], "Cancelled")
             first, = result["lines"]
             self.assertEqual((first["id"], first["state"], first["summary"]), (fault.id, "active", fault.summary))
-            self.assertEqual(first["deadline"], fault.lease.deadline.ToJsonString())
+            deadline = datetime.datetime.fromisoformat(first["deadline"]).timestamp()
+            self.assertAlmostEqual(deadline, fault.lease.deadline.seconds, delta=1)
             self.assertEqual(fault.labels["ssm-command"], result["command_id"])
             wait_for(lambda: self.snapshot() == self.before, "the host is as it was")
         with self.subTest("to its end"):

@@ -13,6 +13,7 @@ v1::Fault Active(const std::string& id, const std::string& summary = "noop") {
   fault.set_state(v1::FAULT_STATE_ACTIVE);
   fault.set_summary(summary);
   fault.mutable_lease()->mutable_deadline()->set_seconds(1770091506);
+  fault.mutable_lease()->mutable_deadline()->set_nanos(999'999'999);
   return fault;
 }
 
