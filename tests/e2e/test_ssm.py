@@ -187,6 +187,7 @@ class SsmTest(unittest.TestCase):
     def test_refusals_of_the_daemon(self):
         self.assertIn("nosuch0", self.refusal(4, "Network-Packet-Loss", "Interface=nosuch0"))
         self.assertIn("/nosuch", self.refusal(4, "Disk-Fill", "Path=/nosuch"))
+        self.assertEqual(self.refusal(4, "IO-Stress", "Path=/nosuch"), "Path is not there on this host")
 
     def test_no_daemon(self):
         with contextlib.ExitStack() as stack:

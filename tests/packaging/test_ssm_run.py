@@ -1,7 +1,9 @@
 """scripts/ssm-run: that it does what the SSM agent does, by documents made for that."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -9,7 +11,7 @@ import unittest
 
 import ssm
 
-ALIVE = "echo $$ >pids; sleep 1000 & echo $! >>pids; mv pids ready; wait"
+ALIVE = "echo $$ >pids; sleep 1000 & echo $! >>pids; mv pids ready; : >>started; wait"
 
 
 class RunTest(unittest.TestCase):
@@ -92,21 +94,26 @@ class RunTest(unittest.TestCase):
     def assert_all_killed(self):
         with open(self.ready, encoding="ascii") as file:
             for pid in file.read().split():
-                self.assertFalse(os.path.exists(f"/proc/{pid}/exe") and os.readlink(f"/proc/{pid}/exe"), "is alive")
+                with contextlib.suppress(ProcessLookupError):
+                    process = os.pidfd_open(int(pid))
+                    self.addCleanup(os.close, process)
+                    self.assertTrue(select.select([process], [], [], 5)[0], "is alive")
 
     def test_time_that_is_over_kills_the_whole_group(self):
         trap = "trap 'touch trapped' EXIT TERM INT HUP"
-        result = self.run_one([trap, ALIVE], "echo after", workingDirectory=self.directory, arguments=["--step-timeout=2"])
+        result = self.run_one([trap, ALIVE], "echo after", workingDirectory=self.directory, arguments=["--step-timeout=3"])
         self.assertEqual((result["status"], result["steps"][0]["response_code"]), ("TimedOut", 137))
         self.assertEqual(result["stdout"], "after\n", "a step that timed out is not one that failed")
         self.assert_all_killed()
         self.assertFalse(os.path.exists(os.path.join(self.directory, "trapped")))
 
     def test_cancelling_kills_the_whole_group_and_skips_the_rest(self):
+        started = os.path.join(self.directory, "started")
+        os.mkfifo(started)
         process = subprocess.Popen([ssm.RUN, "--json", self.document(ALIVE, "echo after", workingDirectory=self.directory)],
                                    stdout=subprocess.PIPE, text=True)
-        while process.poll() is None and not os.path.exists(self.ready):
-            pass
+        with open(started, "rb") as pipe:
+            pipe.read()  # until the script has opened it too
         process.send_signal(signal.SIGINT)
         result = json.loads(process.communicate()[0])
         self.assertEqual([step["status"] for step in result["steps"]], ["Cancelled", "Cancelled"])
