@@ -183,6 +183,10 @@ class CallTest(unittest.TestCase):
         self.assertEqual(self.call("Network-Latency", JitterMilliseconds="3"),
                          "latency --delay 200ms --jitter 3ms --all-traffic --direction egress --flows-percent 100")
 
+    def test_a_delay_does_not_vary_by_more_than_itself(self):
+        self.assertEqual(self.call("Network-Latency", Sources="db", DelayMilliseconds="5"),
+                         "latency --delay 5ms --jitter 5ms --to db --direction ingress --flows-percent 100")
+
     def test_sources_that_are_not_resolved_reach_faultctl_as_they_are(self):
         self.assertEqual(self.call("Network-Packet-Loss", Sources="S3,DYNAMODB,us-east-1a,use1-az1"),
                          "loss --percent 7 --to S3 --to DYNAMODB --to us-east-1a --to use1-az1 --direction ingress --flows-percent 100")
