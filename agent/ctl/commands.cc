@@ -83,7 +83,7 @@ std::optional<Failure> ListAll(Client& client, bool include_ended, std::vector<v
 ExitCode List(const Options& options, Client& client, Output& output) {
   std::vector<v1::Fault> faults;
   if (auto failure = ListAll(client, options.all, faults)) return output.Fail(*failure);
-  for (const v1::Fault& fault : faults) output.Json(fault);
+  output.Json(faults);
   output.Text(faults.empty() ? "no faults" : FaultTable(faults));
   return ExitCode::kDone;
 }
@@ -111,8 +111,7 @@ ExitCode Renew(const Options& options, Client& client, Output& output) {
   return ExitCode::kDone;
 }
 
-ExitCode ReportReverted(const v1::Fault& fault, Output& output) {
-  output.Json(fault);
+ExitCode TellReverted(const v1::Fault& fault, Output& output) {
   output.Text(FaultLine(fault));
   return IsOver(fault) ? ExitCode::kDone : ExitCode::kRevertIncomplete;
 }
@@ -125,7 +124,12 @@ ExitCode RevertEach(const Options& options, Client& client, Output& output) {
     v1::RevertFaultResponse response;
     auto failure =
         client.Call(client.faults(), &FaultStub::RevertFault, request, &response, Purpose::kRevert);
-    exit = Worse(exit, failure ? output.Fail(*failure) : ReportReverted(response.fault(), output));
+    if (failure) {
+      exit = Worse(exit, output.Fail(*failure));
+      continue;
+    }
+    output.Json(response.fault());
+    exit = Worse(exit, TellReverted(response.fault(), output));
   }
   return exit;
 }
@@ -137,9 +141,10 @@ ExitCode RevertAll(Client& client, Output& output) {
     return output.Fail(*failure);
   }
   ExitCode exit = ExitCode::kDone;
-  if (response.faults().empty()) output.Text("no faults to revert");
-  for (const v1::Fault& fault : response.faults())
-    exit = Worse(exit, ReportReverted(fault, output));
+  const std::vector<v1::Fault> faults(response.faults().begin(), response.faults().end());
+  output.Json(faults);
+  if (faults.empty()) output.Text("no faults to revert");
+  for (const v1::Fault& fault : faults) exit = Worse(exit, TellReverted(fault, output));
   return exit;
 }
 

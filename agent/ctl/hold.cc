@@ -30,8 +30,9 @@ class HoldView {
     std::lock_guard lock(mutex_);
     fault_ = fault;
     updated_ = steady_clock::now();
-    output_.Json(fault);
-    if (!started_ && fault.state() == v1::FAULT_STATE_ACTIVE) {
+    const bool starts = !started_ && fault.state() == v1::FAULT_STATE_ACTIVE;
+    if (starts || IsOver(fault) || !output_.style().brief) output_.Json(fault);
+    if (starts) {
       started_ = true;
       output_.Text(StrCat(fault.id(), " active until ", FormatTime(fault.lease().deadline()), " (",
                           ShortDuration(FromProto(fault.lease().remaining())),

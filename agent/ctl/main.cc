@@ -13,9 +13,8 @@ namespace faultd::ctl {
 namespace {
 
 // Also for command lines that cannot be understood.
-bool WantsJson(std::span<const char* const> arguments) {
-  return std::find(arguments.begin(), arguments.end(), std::string_view("--json")) !=
-         arguments.end();
+bool Has(std::span<const char* const> arguments, std::string_view flag) {
+  return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
 }
 
 Failure UsageFailure(const Status& error) {
@@ -31,7 +30,9 @@ ExitCode Main(int argc, const char* const* argv) {
   // gRPC would log failed connections to stderr, beside our own message.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 
-  Output output(std::cout, std::cerr, StyleOfStdout(WantsJson({argv, static_cast<size_t>(argc)})));
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  Output output(std::cout, std::cerr,
+                StyleOfStdout(Has(arguments, "--json"), Has(arguments, "--brief")));
   const auto options = ParseOptions(argc, argv);
   if (!options.ok()) return output.Fail(UsageFailure(options.status()));
   if (options->command == Command::kHelp) {

@@ -36,6 +36,9 @@ void AddGlobals(CLI::App& app, Texts& texts) {
       ->envname(kAddressVariable)
       ->type_name("unix:PATH");
   app.add_flag("--json", texts.options.json, "One JSON object, or one line per item");
+  app.add_flag("--brief", texts.options.brief,
+               "Faults and errors as short lines of JSON, for logs that keep little; with --hold "
+               "only at the start and the end");
   app.add_option("--timeout", texts.timeout,
                  "How long to wait for the daemon's answer. Default: 30s; without end for --hold, "
                  "watch and --watch")

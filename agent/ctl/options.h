@@ -33,6 +33,7 @@ struct Options {
 
   std::string address = "unix:/run/faultd/faultd.sock";
   bool json = false;
+  bool brief = false;
   std::chrono::nanoseconds timeout = std::chrono::seconds(30);
 
   // Inject, plan and hold.

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "ctl/brief.h"
 
 namespace faultd::ctl {
 
@@ -40,6 +41,15 @@ void Output::Json(const google::protobuf::Message& message) {
   if (style_.json) Json(ToJson(message));
 }
 
+void Output::Json(const v1::Fault& fault) {
+  if (style_.json) Json(style_.brief ? BriefFault(fault) : ToJson(fault));
+}
+
+void Output::Json(const std::vector<v1::Fault>& faults) {
+  if (style_.brief) return Json(BriefFaults(faults));
+  for (const v1::Fault& fault : faults) Json(fault);
+}
+
 void Output::Progress(std::string_view line) {
   if (style_.json || !style_.terminal || line == progress_) return;
   out_ << "\r\033[K" << line << std::flush;
@@ -67,7 +77,11 @@ void Output::ClearProgress() {
 
 ExitCode Output::Fail(const Failure& failure) {
   Warn(failure.message);
-  if (style_.json) Json(StrCat("{\"error\":", ToJson(failure.status), "}"));
+  if (style_.brief) {
+    Json(BriefError(failure.message));
+  } else if (style_.json) {
+    Json(StrCat("{\"error\":", ToJson(failure.status), "}"));
+  }
   return failure.exit;
 }
 
@@ -114,8 +128,9 @@ bool IsUtf8(std::string_view locale) {
 
 }  // namespace
 
-Output::Style StyleOfStdout(bool json) {
-  Output::Style style{.json = json, .terminal = isatty(STDOUT_FILENO) == 1};
+Output::Style StyleOfStdout(bool json, bool brief) {
+  Output::Style style{
+      .json = json || brief, .brief = brief, .terminal = isatty(STDOUT_FILENO) == 1};
   winsize size{};
   if (style.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = size.ws_col;

@@ -3,12 +3,17 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ctl/failure.h"
 
 namespace google::protobuf {
 class Message;
 }  // namespace google::protobuf
+
+namespace faultd::v1 {
+class Fault;
+}  // namespace faultd::v1
 
 namespace faultd::ctl {
 
@@ -21,6 +26,7 @@ class Output {
  public:
   struct Style {
     bool json = false;
+    bool brief = false;     // with json: as little as brief.h says
     bool terminal = false;  // of `out`
     bool color = false;     // the terminal shows colours, and nobody has set NO_COLOR
     bool utf8 = false;      // the terminal shows more than ASCII
@@ -37,6 +43,8 @@ class Output {
   // An object for programs only.
   void Json(std::string_view object);
   void Json(const google::protobuf::Message& message);
+  void Json(const v1::Fault& fault);
+  void Json(const std::vector<v1::Fault>& faults);
   // Replaces the line that Progress wrote last; only for people at a terminal.
   void Progress(std::string_view line);
   // Replaces the lines that Redraw wrote last, cut to the size of the terminal; only for people at
@@ -64,6 +72,6 @@ class Output {
 std::string CutToWidth(std::string_view line, size_t width);
 
 // Output to stdout and stderr of this process.
-Output::Style StyleOfStdout(bool json);
+Output::Style StyleOfStdout(bool json, bool brief);
 
 }  // namespace faultd::ctl

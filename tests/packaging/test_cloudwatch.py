@@ -57,7 +57,12 @@ def check(shape, value, path):
             check(shape.members[name], member, f"{path}.{name}")
         return
     size = value
-    if shape.type_name == "list":
+    if shape.type_name == "map":
+        for name, member in value.items():
+            check(shape.key, name, f"{path} key")
+            check(shape.value, member, f"{path}.{name}")
+        size = len(value)
+    elif shape.type_name == "list":
         for n, member in enumerate(value):
             check(shape.member, member, f"{path}[{n}]")
         size = len(value)

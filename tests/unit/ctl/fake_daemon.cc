@@ -44,7 +44,8 @@ ExitCode FakeDaemon::Run(const std::string& words, int stop_fd) {
   const auto options = ParseOptions(static_cast<int>(argv.size()), argv.data());
   EXPECT_TRUE(options.ok()) << options.status();
   if (!options.ok()) return ExitCode::kUsage;
-  style.json = options->json;
+  style.brief = options->brief;
+  style.json = options->json || options->brief;
   Output printer(out, err, style);
   Client client(options->address, options->timeout);
   return ctl::Run(*options, client, printer, stop_fd);

@@ -177,6 +177,32 @@ TEST_F(HoldTest, AProgramGetsALinePerUpdate) {
                 "\n");
 }
 
+TEST_F(HoldTest, BriefIsALineAtTheStartAndOneAtTheEnd) {
+  daemon_.hold = [](FakeDaemon::HoldStream& stream) {
+    stream.Write(InState(v1::FAULT_STATE_PENDING));
+    stream.Write(InState(v1::FAULT_STATE_ACTIVE));
+    stream.Write(InState(v1::FAULT_STATE_ACTIVE));
+    stream.Write(InState(v1::FAULT_STATE_REVERTING, v1::END_REASON_LEASE_ENDED));
+    stream.Write(InState(v1::FAULT_STATE_REVERTED, v1::END_REASON_LEASE_ENDED));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run(" --brief"), ExitCode::kDone);
+  EXPECT_EQ(daemon_.output.str(),
+            R"({"id":"my-1","state":"active","summary":"noop","deadline":"2026-02-03T04:05:06Z"})"
+            "\n"
+            R"({"id":"my-1","state":"reverted","summary":"noop","end_reason":"lease ended",)"
+            R"("effect":"12 packets matched"})"
+            "\n");
+}
+
+TEST_F(HoldTest, BriefSaysARefusalInOneLine) {
+  daemon_.hold = [](FakeDaemon::HoldStream&) {
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "sch_netem is missing");
+  };
+  EXPECT_EQ(Run(" --brief"), ExitCode::kRefused);
+  EXPECT_EQ(daemon_.output.str(), "{\"error\":\"sch_netem is missing\"}\n");
+}
+
 TEST_F(HoldTest, ATerminalShowsProgressInOneLine) {
   daemon_.style.terminal = true;
   EndWith(v1::FAULT_STATE_REVERTED, v1::END_REASON_LEASE_ENDED, grpc::Status::OK);
