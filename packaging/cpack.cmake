@@ -1,13 +1,10 @@
-# What CPack makes faultd's packages from; scripts/package runs it. FAULTD_BIN_DIR has the binaries,
-# FAULTD_COMPRESSION is xz or zstd, FAULTD_VERSION another version than that of CMakeLists.txt.
-cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH FAULTD_ROOT)
-if(NOT FAULTD_VERSION)
-  file(STRINGS ${FAULTD_ROOT}/CMakeLists.txt project REGEX "^project\\(faultd VERSION ")
-  string(REGEX REPLACE ".* VERSION ([0-9.]+).*" "\\1" FAULTD_VERSION "${project}")
-endif()
+# What CPack makes faultd's packages from; scripts/package runs it, and says what else is to be.
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH root)
+file(STRINGS ${root}/CMakeLists.txt project REGEX "^project\\(faultd VERSION ")
+string(REGEX REPLACE ".* VERSION ([0-9.]+).*" "\\1" version "${project}")
 
 set(CPACK_PACKAGE_NAME faultd)
-set(CPACK_PACKAGE_VERSION ${FAULTD_VERSION})
+set(CPACK_PACKAGE_VERSION ${version})
 set(CPACK_PACKAGE_VENDOR "faultd maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "on-host fault injection with leases")
 set(CPACK_PACKAGE_DESCRIPTION
@@ -17,6 +14,7 @@ instance. Each fault has a lease, at whose end the host is back as it was,
 whatever happens to the daemon, the network or the clock.
 Probes of what the host depends on are published to CloudWatch.")
 set(CPACK_PACKAGE_FILE_NAME faultd)
+set(CPACK_THREADS 0)
 set(CPACK_PACKAGING_INSTALL_PREFIX /)
 set(CPACK_INSTALL_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
@@ -24,9 +22,9 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
-set(CPACK_DEBIAN_PACKAGE_MAINTAINER "faultd maintainers <maintainers@faultd.dev>")
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "faultd maintainers <faultd@example.org>")
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
-set(CPACK_DEBIAN_COMPRESSION_TYPE ${FAULTD_COMPRESSION})
+set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 # Not from dpkg-shlibdeps: that would ask for the versions of the machine that builds. package_test.py
 # checks that the binaries need nothing else.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
@@ -38,9 +36,12 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${deb}/postinst ${deb}/prerm ${deb}/postr
 
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_RELEASE 1)
+set(CPACK_RPM_PACKAGE_SUMMARY "On-host fault injection with leases")
+set(CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
+set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
 set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0 AND BSD-3-Clause AND BSL-1.0 AND LGPL-2.1-or-later AND MIT AND Zlib")
 set(CPACK_RPM_PACKAGE_GROUP System/Daemons)
-set(CPACK_RPM_COMPRESSION_TYPE ${FAULTD_COMPRESSION})
+set(CPACK_RPM_COMPRESSION_TYPE xz)
 # What the binaries need is found by rpmbuild; this is for the scripts.
 set(CPACK_RPM_PACKAGE_REQUIRES systemd)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/faultd/faultd.toml"

@@ -1,5 +1,7 @@
 # Where everything of a package goes; CPack runs it for each of them. FAULTD_STAGE is where CPack works:
-# nothing is written anywhere else.
+# nothing is written anywhere else. FAULTD_BIN_DIR has the binaries.
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH FAULTD_ROOT)
+
 # CPack sets DESTDIR for some formats and the prefix for others.
 set(root $ENV{DESTDIR}${CMAKE_INSTALL_PREFIX})
 cmake_path(IS_PREFIX FAULTD_STAGE "${root}" NORMALIZE staged)
@@ -77,7 +79,7 @@ if(CPACK_GENERATOR STREQUAL DEB)
   put_compressed(${FAULTD_ROOT}/CHANGELOG.md ${doc}/changelog)
   string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
   file(WRITE ${doc}/changelog.Debian
-       "faultd (${FAULTD_VERSION}-1) unstable; urgency=medium\n\n"
+       "faultd (${CPACK_PACKAGE_VERSION}-1) unstable; urgency=medium\n\n"
        "  * This release; see changelog.gz for what changed.\n\n"
        " -- ${CPACK_DEBIAN_PACKAGE_MAINTAINER}  ${now}\n")
   run(chmod 644 ${doc}/changelog.Debian)
