@@ -13,7 +13,7 @@ names() {
   find / -xdev \( -path /opt/faultd -o -path /var/log -o -path /tmp \) -prune -o -name '*fault[dc]*' -print
   ls -d /run/faultd* 2>/dev/null || true
   getent group faultd || true
-  systemctl list-unit-files --no-legend 'faultd*'
+  systemctl list-unit-files --no-legend 'faultd*' || true
 }
 
 inject() {
