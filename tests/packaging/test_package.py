@@ -1,11 +1,12 @@
 """The packages as they are built: what is in them, where, and that they run on every distribution they are for."""
 
+import io
 import os
 import re
 import stat
 import subprocess
 import tarfile
-import io
+import tempfile
 import unittest
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -40,6 +41,12 @@ def only(ending):
 
 class PackageTest:
     """What holds for both; their classes set modes, {path: mode with type}, and owners."""
+
+    @classmethod
+    def make_folder(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.unpacked = folder.name
 
     def test_everything_is_in_its_place(self):
         for path in PROGRAMS:
@@ -91,8 +98,7 @@ class DebTest(PackageTest, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.package = only(".deb")
-        cls.unpacked = f"{PACKAGES}/unpacked-deb"
-        run("rm", "-rf", cls.unpacked)
+        cls.make_folder()
         run("dpkg-deb", "--extract", cls.package, cls.unpacked)
         with tarfile.open(fileobj=io.BytesIO(run("dpkg-deb", "--fsys-tarfile", cls.package))) as tar:
             members = tar.getmembers()
@@ -115,9 +121,7 @@ class RpmTest(PackageTest, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.package = only(".rpm")
-        cls.unpacked = f"{PACKAGES}/unpacked-rpm"
-        run("rm", "-rf", cls.unpacked)
-        os.makedirs(cls.unpacked)
+        cls.make_folder()
         run("sh", "-c", 'rpm2cpio "$0" | (cd "$1" && cpio --extract --make-directories --quiet)', cls.package, cls.unpacked)
         lines = cls.query("[%{FILEMODES} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILEFLAGS:fflags}: %{FILENAMES}\n]")
         files = [line.split(maxsplit=4) for line in lines.splitlines()]
