@@ -43,7 +43,7 @@ set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0 AND BSD-3-Clause AND BSL-1.0 AND LGPL-
 set(CPACK_RPM_PACKAGE_GROUP System/Daemons)
 set(CPACK_RPM_COMPRESSION_TYPE xz)
 # What the binaries need is found by rpmbuild; this is for the scripts.
-set(CPACK_RPM_PACKAGE_REQUIRES systemd)
+set(CPACK_RPM_PACKAGE_REQUIRES "systemd, findutils")
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/faultd/faultd.toml"
     "%license /usr/share/licenses/faultd/LICENSE" "%doc /usr/share/doc/faultd")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
