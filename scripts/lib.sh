@@ -21,6 +21,8 @@ packages_test=(
 packages_lab=(
   qemu-system-x86 mmdebstrap e2fsprogs cpio kmod user-mode-linux
 )
+packages_package=(dpkg-dev binutils rpm cpio)
+packages_package_lint=(lintian rpmlint mandoc)
 packages_lint=(clang-format-19 clang-tidy-19 shellcheck)
 
 log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -49,7 +51,7 @@ install() {
   return 1
 }
 
-# need_packages GROUP...: installs what is missing of these groups (build test lab lint).
+# need_packages GROUP...: installs what is missing of these groups (build test lab package package_lint lint).
 need_packages() {
   local group list wanted=() missing
   for group in "$@"; do
