@@ -150,8 +150,8 @@ TEST(ProbeSection, TheExamplesOfTheShippedFileAreRight) {
   text << file.rdbuf();
   const std::string shipped = text.str();
   const std::string examples = shipped.substr(shipped.find("# [[probe]]\n"));
-  const auto config = ParseConfig(
-      absl::StrReplaceAll("\n" + examples, {{"\n# ", "\n"}, {"\n#\n", "\n"}}), "faultd.toml");
+  const auto config =
+      ParseConfig(absl::StrReplaceAll("\n" + examples, {{"\n#", "\n"}}), "faultd.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   ASSERT_EQ(config->probes.size(), 2u);
   EXPECT_EQ(config->probes[0].name, "db-connectivity");
