@@ -7,38 +7,55 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace faultd {
 namespace {
 
+thread_local const LogSubject* current_subject = nullptr;
+
 // %* of our journal pattern: the sd-daemon(3) prefix of the level.
-class SyslogPriority final : public spdlog::custom_flag_formatter {
+class PriorityPrefix final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    constexpr char kPriority[] = {'7', '7', '6', '4', '3', '2', '6'};
     out.push_back('<');
-    out.push_back(kPriority[message.level]);
+    out.push_back(static_cast<char>('0' + SyslogPriority(message.level)));
     out.push_back('>');
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<SyslogPriority>();
+    return std::make_unique<PriorityPrefix>();
   }
 };
 
 }  // namespace
 
-void SetUpLogging(LogFormat format, spdlog::level::level_enum level) {
+int SyslogPriority(spdlog::level::level_enum level) {
+  constexpr int kPriorities[] = {7, 7, 6, 4, 3, 2, 6};
+  return kPriorities[level];
+}
+
+LogAbout::LogAbout(const LogSubject& subject) : before_(current_subject) {
+  current_subject = &subject;
+}
+
+LogAbout::~LogAbout() { current_subject = before_; }
+
+const LogSubject* LogAbout::Current() { return current_subject; }
+
+void SetUpLogging(LogFormat format, spdlog::level::level_enum level, spdlog::sink_ptr journal) {
   if (format == LogFormat::kAuto) {
     // systemd sets it for services whose output goes to the journal (systemd.exec(5)).
     format = getenv("JOURNAL_STREAM") != nullptr ? LogFormat::kJournal : LogFormat::kConsole;
   }
   std::shared_ptr<spdlog::logger> logger;
-  if (format == LogFormat::kJournal) {
+  if (format == LogFormat::kJournal && journal != nullptr) {
+    logger = std::make_shared<spdlog::logger>("", std::move(journal));
+  } else if (format == LogFormat::kJournal) {
     logger =
         std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<SyslogPriority>('*').set_pattern("%*%v");
+    formatter->add_flag<PriorityPrefix>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
   } else {
     logger = std::make_shared<spdlog::logger>(

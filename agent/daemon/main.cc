@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/app.h"
+#include "daemon/journal_sink.h"
 #include <CLI/CLI.hpp>
 
 int main(int argc, char** argv) {
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   options.config = *std::move(config);
-  faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level));
+  faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level),
+                       faultd::MakeJournalSink());
   const faultd::Status status = faultd::RunApp(options);
   if (!status.ok()) spdlog::critical("{}", std::string(status.message()));
   return status.ok() ? 0 : 1;

@@ -1,13 +1,12 @@
 #include "engine/engine.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
+#include "engine/fault_log.h"
 
 namespace faultd {
 namespace {
@@ -105,8 +104,8 @@ StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
   }
   *fault.mutable_lease()->mutable_duration() = request.duration();
   ArmLease(*entry);
-  spdlog::info("fault {}: lease renewed for {}", fault.id(),
-               FormatDuration(FromProto(request.duration())));
+  LogFault(spdlog::level::info, fault, "lease renewed for {}",
+           FormatDuration(FromProto(request.duration())));
   Notify(*entry);
   return Snapshot(*entry);
 }
@@ -134,8 +133,8 @@ void Engine::Release(const std::string& id, std::chrono::nanoseconds grace) {
   entry->fault.mutable_lease()->clear_held_by();
   if (entry->fault.state() == v1::FAULT_STATE_REVERTING || IsOver(entry->fault.state())) return;
   if (grace.count() <= 0) return StartRevert(*entry, v1::END_REASON_HOLDER_GONE);
-  spdlog::warn("fault {}: its holder is gone; reverting in {} unless it is held again", id,
-               FormatDuration(grace));
+  LogFault(spdlog::level::warn, entry->fault,
+           "its holder is gone; reverting in {} unless it is held again", FormatDuration(grace));
   entry->grace_timer = loop_.At(clock_.Now() + grace, [this, id] {
     if (Entry* orphan = Find(id)) StartRevert(*orphan, v1::END_REASON_HOLDER_GONE);
   });

@@ -1,12 +1,11 @@
 // The way in: from a request to ACTIVE.
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
 #include "engine/engine.h"
+#include "engine/fault_log.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace faultd {
@@ -67,7 +66,7 @@ void Engine::StartGuards(Entry& entry) {
       [this, id](const std::string& why) {
         Entry* guarded = Find(id);
         if (guarded == nullptr || IsOver(guarded->fault.state())) return;
-        spdlog::warn("fault {}: a guard tripped: {}", id, why);
+        LogFault(spdlog::level::warn, guarded->fault, "a guard tripped: {}", why);
         if (guarded->fault.end_detail().empty()) guarded->fault.set_end_detail(why);
         StartRevert(*guarded, v1::END_REASON_GUARD);
       });
@@ -161,9 +160,9 @@ void Engine::ContinueInject(const std::string& id) {
   *fault.mutable_active_time() = ToTimestamp(clock_.WallNow());
   *fault.mutable_verification()->mutable_check_time() = fault.active_time();
   fault.mutable_verification()->set_detail(**seen);
-  spdlog::info("fault {}: active for {}: {} ({}), by {}", id,
-               FormatDuration(FromProto(entry.request.duration())), fault.summary(), **seen,
-               fault.actor());
+  LogFault(spdlog::level::info, fault, "active for {}: {} ({}), by {}",
+           FormatDuration(FromProto(entry.request.duration())), fault.summary(), **seen,
+           fault.actor());
   entry.check_timer =
       loop_.At(clock_.Now() + entry.kind->observe_interval, [this, id] { Check(id); });
   if (!entry.names.empty()) {

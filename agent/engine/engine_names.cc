@@ -1,10 +1,9 @@
 // Host names of faults: looked up before the start and again during the lease.
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "engine/fault_log.h"
 
 namespace faultd {
 
@@ -61,8 +60,8 @@ void Engine::RefreshNames(const std::string& id) {
         active->resolve_timer =
             loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
         if (!resolved.ok()) {
-          spdlog::warn("fault {}: keeping the addresses it has: {}", id,
-                       std::string(resolved.status().message()));
+          LogFault(spdlog::level::warn, active->fault, "keeping the addresses it has: {}",
+                   std::string(resolved.status().message()));
           return;
         }
         NoteAddresses(*active, *resolved);
@@ -87,14 +86,15 @@ void Engine::ApplyNames(Entry& entry) {
     if (status.ok())
       status = entry.kind->inject(id, entry.request.spec(), entry.undo, host_).status();
     if (status.ok()) {
-      spdlog::info("fault {}: its names have new addresses: {}", id, plan->summary);
+      LogFault(spdlog::level::info, entry.fault, "its names have new addresses: {}", plan->summary);
       Notify(entry);
     } else {
       entry.undo = before;
     }
   }
   if (!status.ok()) {
-    spdlog::warn("fault {}: keeping the addresses it has: {}", id, std::string(status.message()));
+    LogFault(spdlog::level::warn, entry.fault, "keeping the addresses it has: {}",
+             std::string(status.message()));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "engine/fault_log.h"
 
 namespace faultd {
 namespace {
@@ -79,8 +80,9 @@ void Engine::GiveUpRemote(const std::function<void()>& finish) {
     for (const auto& [id, entry] : entries_) {
       if (IsOver(entry->fault.state())) continue;
       if (!entry->kind->remote) return GiveUpRemote(finish);
-      spdlog::error("fault {}: NOT REVERTED YET: {}; the next start of faultd goes on", id,
-                    entry->fault.error().message());
+      LogFault(spdlog::level::err, entry->fault,
+               "NOT REVERTED YET: {}; the next start of faultd goes on",
+               entry->fault.error().message());
     }
     finish();
   });
@@ -108,7 +110,7 @@ Status Engine::TakeUpRecords() {
     fault.set_state(v1::FAULT_STATE_ACTIVE);
     *fault.mutable_create_time() = record.create_time();
     *fault.mutable_active_time() = record.create_time();
-    spdlog::warn("fault {}: {} is left from before; reverting it", record.id(), kind->name);
+    LogFault(spdlog::level::warn, fault, "{} is left from before; reverting it", kind->name);
     Count(active_ + 1);
     Entry& taken = *entries_.emplace(record.id(), std::move(entry)).first->second;
     StartRevert(taken, v1::END_REASON_RECOVERY);
@@ -159,9 +161,10 @@ void Engine::ContinueRevert(const std::string& id) {
   if (!gone.ok()) {
     pause = Backoff(++entry->attempts);
     *entry->fault.mutable_error() = ToProto(gone.status());
-    spdlog::error("fault {}: REVERT FAILED (attempt {}): {}; trying again in {} ms", id,
-                  entry->attempts, ToStd(gone.status().message()),
-                  std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
+    LogFault(spdlog::level::err, entry->fault,
+             "REVERT FAILED (attempt {}): {}; trying again in {} ms", entry->attempts,
+             ToStd(gone.status().message()),
+             std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
     Notify(*entry);
   }
   entry->retry_timer = loop_.At(clock_.Now() + pause, [this, id] { ContinueRevert(id); });
@@ -179,8 +182,8 @@ void Engine::Finish(Entry& entry) {
   entry.ended = clock_.Now();
   Count(active_ - 1);
   const std::string why = failed ? std::string(entry.error.message()) : fault.end_detail();
-  spdlog::info("fault {}: {} ({}){}{}", fault.id(), FaultState_Name(fault.state()),
-               EndReason_Name(fault.end_reason()), why.empty() ? "" : ": ", why);
+  LogFault(spdlog::level::info, fault, "{} ({}){}{}", FaultState_Name(fault.state()),
+           EndReason_Name(fault.end_reason()), why.empty() ? "" : ": ", why);
   Notify(entry);
   const v1::Fault over = Snapshot(entry);
   auto when_active = std::exchange(entry.when_active, {});

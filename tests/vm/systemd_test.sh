@@ -35,6 +35,14 @@ as_nobody=(setpriv --reuid nobody --regid nogroup)
 expect_status 3 "somebody else" "${as_nobody[@]}" --clear-groups faultctl list
 expect_status 0 "a member of the group" "${as_nobody[@]}" --groups faultd faultctl list
 
+echo "== the story of a fault in the journal"
+expect_status 0 "noop" faultctl noop --id told --for 10m
+expect_status 0 "its revert" faultctl revert told
+journalctl --sync
+expect_equal "lines while active" "$(journalctl --quiet --output cat FAULT_ID=told KIND=noop STATE=ACTIVE | wc -l)" 1
+expect_equal "its end" "$(journalctl --quiet --output cat FAULT_ID=told STATE=REVERTED _SYSTEMD_UNIT=faultd.service)" \
+  "fault told: FAULT_STATE_REVERTED (END_REASON_REQUESTED)"
+
 echo "== every process killed"
 inject killed 10m
 systemctl kill --signal KILL faultd
