@@ -4,7 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import unittest
 import urllib.request
+
+import lab
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -15,7 +18,7 @@ class StandIn:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
         # What a process must have in its environment to take it for AWS and for the instance's metadata.
-        self.environment = {"AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}
+        self.environment = {"AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "HOME": "/nonexistent"}
 
     def close(self):
         self.process.stdin.close()
@@ -43,3 +46,23 @@ class StandIn:
             if datum["MetricName"] == name:
                 points += [{**datum, "Value": value, "Values": None, "Counts": None} for value in datum["Values"]]
         return points
+
+
+class AwsTest(unittest.TestCase):
+    """Tests with a stand-in of their own, as it was at its start for each."""
+
+    @classmethod
+    def setUpClass(cls):
+        lab.run("ip", "link", "set", "lo", "up")
+        cls.aws = StandIn()
+        cls.addClassCleanup(cls.aws.close)
+
+    def setUp(self):
+        self.aws.reset()
+
+    def daemon_with(self, config):
+        """A faultd that takes the stand-in for AWS, for the time of the test."""
+        daemon = lab.Daemon(config=config)
+        daemon.environment = self.aws.environment
+        self.addCleanup(daemon.__exit__)
+        return daemon.start()

@@ -14,22 +14,10 @@ from faultd.v1 import fault_pb2
 LONG = 60  # seconds: a call that hangs is given up after 10, and reverts pause up to 10 between attempts
 
 
-class EcsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        lab.run("ip", "link", "set", "lo", "up")
-        cls.aws = aws_lab.StandIn()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.aws.close()
-
+class EcsTest(aws_lab.AwsTest):
     def setUp(self):
-        self.aws.reset()
-        self.daemon = lab.Daemon(config=f'[ecs]\nagent = "{self.aws.url}"\n')
-        self.daemon.environment = self.aws.environment
-        self.addCleanup(self.daemon.__exit__)
-        self.daemon.start()
+        super().setUp()
+        self.daemon = self.daemon_with(f'[ecs]\nagent = "{self.aws.url}"\n')
 
     def status(self):
         return self.aws.ask("/_/state")["instance_status"]

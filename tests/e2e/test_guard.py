@@ -1,16 +1,13 @@
 """Guards: what ends a fault before its lease does, and what keeps it from beginning."""
 
-import json
 import os
 import subprocess
-import sys
 import unittest
-import unittest.mock
-import urllib.request
 
+import aws_lab
 import lab
 from faultd.v1 import fault_pb2, guard_pb2
-from lab import ACTIVE, DEADLINE, REVERTED, error_details_pb2, grpc, pb, run
+from lab import ACTIVE, DEADLINE, REVERTED, error_details_pb2, grpc, pb
 
 GUARD = fault_pb2.END_REASON_GUARD
 
@@ -29,39 +26,22 @@ def alarm_guard(name):
     return guard_pb2.Guard(alarm=guard_pb2.AlarmGuard(alarm=name))
 
 
-class AwsStandIn:
-    """tests/e2e/aws_stand_in.py, and the environment of whoever is to take it for AWS."""
-
-    def __init__(self):
-        script = os.path.join(os.path.dirname(__file__), "aws_stand_in.py")
-        self.process = subprocess.Popen([sys.executable, "-B", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-        self.environment = {"AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "HOME": "/nonexistent"}
-
-    def set(self, **state):
-        urllib.request.urlopen(urllib.request.Request(self.url + "/_/state", json.dumps(state).encode()), timeout=DEADLINE).close()
-
-    def close(self):
-        self.process.communicate(timeout=DEADLINE)
-
-
-class GuardTest(unittest.TestCase):
+class GuardTest(aws_lab.AwsTest):
     @classmethod
     def setUpClass(cls):
-        run("ip", "link", "set", "lo", "up")
-        cls.aws = AwsStandIn()
-        cls.addClassCleanup(cls.aws.close)
+        super().setUpClass()
         cls.daemon = lab.Daemon()
+        cls.daemon.environment = cls.aws.environment
         cls.everyones = os.path.join(cls.daemon.directory, "HALT")
         with open(cls.daemon.config, "w", encoding="utf8") as file:
             file.write(f'[guards]\nfiles = ["{cls.everyones}"]\n')
-        with unittest.mock.patch.dict(os.environ, cls.aws.environment):
-            cls.daemon.start()
+        cls.daemon.start()
         cls.addClassCleanup(cls.daemon.stop)
 
     def setUp(self):
+        super().setUp()
         self.daemon.faults.RevertAll(pb.RevertAllRequest(), timeout=DEADLINE)
-        self.aws.set(alarms={"checkout": {}, "all": {"composite": True}}, denied=[], faults={})
+        self.aws.set(alarms={"checkout": {}, "all": {"composite": True}})
         self.file = os.path.join(self.daemon.directory, self.id())
 
     def touch(self, path):

@@ -28,25 +28,7 @@ def seconds(metric):
     return calendar.timegm(time.strptime(metric["Timestamp"], "%Y-%m-%dT%H:%M:%SZ"))
 
 
-class PublishTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        lab.run("ip", "link", "set", "lo", "up")
-        cls.aws = aws_lab.StandIn()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.aws.close()
-
-    def setUp(self):
-        self.aws.reset()
-
-    def daemon(self, config):
-        daemon = lab.Daemon(config=config)
-        daemon.environment = self.aws.environment
-        self.addCleanup(daemon.__exit__)
-        return daemon.start()
-
+class PublishTest(aws_lab.AwsTest):
     def wait_for_value(self, name, value):
         wait_for(lambda: any(metric["Value"] == value for metric in self.aws.metrics(name)), f"{name} {value}", LONG)
 
@@ -67,7 +49,7 @@ class PublishTest(unittest.TestCase):
 
     def test_fault_shows_from_begin_to_end(self):
         self.aws.set(name_tag="Bücher 1", metadata_tags=False)
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         id = daemon.inject("noop", lease=300).id
         self.wait_for_value("FaultActive", 1)
         self.assertNotIn(0, [metric["Value"] for metric in self.aws.metrics("FaultActive")])
@@ -85,7 +67,7 @@ class PublishTest(unittest.TestCase):
 
     def test_what_cloudwatch_did_not_take_comes_later_with_its_times(self):
         self.aws.set(faults={"monitoring": [{"close": True, "for_ever": True}]})
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         fault = self.run_fault(daemon)
         wait_for(lambda: self.aws.calls("monitoring"), "CloudWatch is called", LONG)
         self.assertEqual(daemon.stop(), 0)
@@ -95,7 +77,7 @@ class PublishTest(unittest.TestCase):
         self.assert_window(fault)
 
     def test_end_of_a_fault_by_a_stop_is_told_after_the_next_start(self):
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         daemon.inject("noop", lease=300)
         self.wait_for_value("FaultActive", 1)
         before = int(time.time())
@@ -109,7 +91,7 @@ class PublishTest(unittest.TestCase):
 
     def test_what_cloudwatch_did_not_take_survives_sigkill(self):
         self.aws.set(faults={"monitoring": [{"status": 500, "for_ever": True}]})
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         fault = self.run_fault(daemon)
         wait_for(lambda: os.path.exists(os.path.join(daemon.state, "cloudwatch-unsent")), "samples are kept", LONG)
         daemon.kill()
@@ -120,7 +102,7 @@ class PublishTest(unittest.TestCase):
 
     def test_cloudwatch_that_hangs_holds_nothing_up(self):
         self.aws.set(faults={"monitoring": [{"hang": True, "for_ever": True}]})
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         self.run_fault(daemon)
         wait_for(lambda: self.aws.calls("monitoring"), "CloudWatch is called", LONG)
         fault = daemon.inject("noop", lease=0.1)
@@ -128,7 +110,7 @@ class PublishTest(unittest.TestCase):
         self.assertEqual(daemon.stop(), 0)
 
     def test_the_name_of_the_host_survives_the_metadata(self):
-        daemon = self.daemon(CLOUDWATCH)
+        daemon = self.daemon_with(CLOUDWATCH)
         wait_for(lambda: os.path.exists(os.path.join(daemon.state, "cloudwatch-host")), "the Name tag is kept")
         daemon.stop()
         # The tag is not to be had now, but may be in a moment.
@@ -139,7 +121,7 @@ class PublishTest(unittest.TestCase):
         self.assertEqual(self.aws.metrics("FaultActive")[0]["Dimensions"]["Host"], "web-1")
 
     def test_without_a_section_nothing_is_published(self):
-        daemon = self.daemon("")
+        daemon = self.daemon_with("")
         self.run_fault(daemon)
         daemon.stop()
         self.assertEqual(self.aws.ask("/_/calls"), [])
@@ -150,7 +132,7 @@ class PublishTest(unittest.TestCase):
             agent.bind(("127.0.0.1", 0))
             agent.settimeout(lab.DEADLINE)
             path = os.path.join("/tmp", f"faultd-metrics-{os.getpid()}.sock")
-            daemon = self.daemon(f"""
+            daemon = self.daemon_with(f"""
 [emf]
 namespace = "Bookstore"
 host = "web-7"
@@ -176,7 +158,7 @@ listen = "unix:{path}"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
-        daemon = self.daemon(f'[prometheus]\nlisten = "{address}"\n')
+        daemon = self.daemon_with(f'[prometheus]\nlisten = "{address}"\n')
         self.run_fault(daemon)
         with urllib.request.urlopen(f"http://{address}/metrics") as answer:
             self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
@@ -188,17 +170,8 @@ listen = "unix:{path}"
         self.assertEqual((ended.labels, ended.value), ({"kind": "noop", "reason": "requested"}, 1))
 
 
-class CommandLineTest(unittest.TestCase):
+class CommandLineTest(aws_lab.AwsTest):
     """The stand-in is one that the AWS command line takes for AWS."""
-
-    @classmethod
-    def setUpClass(cls):
-        lab.run("ip", "link", "set", "lo", "up")
-        cls.aws = aws_lab.StandIn()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.aws.close()
 
     def aws_cli(self, *arguments):
         environment = {"HOME": "/nonexistent", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_PAGER": "",
