@@ -80,7 +80,7 @@ def measure_loop(rounds, port, aws):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(rounds):
         subprocess.run(["nc", "-z", "-w", "5", "127.0.0.1", str(port)], check=True, env=environment)
-        subprocess.run(["/usr/bin/aws", "cloudwatch", "put-metric-data", "--namespace", "Bench", "--metric-name", "probe",
+        subprocess.run(["/usr/bin/aws", "--endpoint-url", aws.url, "cloudwatch", "put-metric-data", "--namespace", "Bench", "--metric-name", "probe",
                         "--dimensions", "Host=bench", "--value", "1"], check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "rounds": rounds}
