@@ -4,11 +4,11 @@
 #include <array>
 #include <bit>
 #include <cstdio>
-#include <ctime>
 
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
+#include "ctl/render.h"
 
 namespace faultd::ctl {
 namespace {
@@ -100,13 +100,9 @@ std::string ProbeTable(const std::vector<v1::Probe>& probes, const Output::Style
 }
 
 std::string ResultLine(const v1::ProbeResult& result, uint32_t consecutive) {
-  const auto seconds = static_cast<time_t>(result.time().seconds());
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char clock[16];
-  std::strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
-  std::string line = StrCat(clock, " ", result.probe(), result.up() ? " up, " : " down, ",
-                            consecutive, " in a row, ", LatencyWords(result.latency()));
+  std::string line = StrCat(FormatClock(result.time().seconds()), " ", result.probe(),
+                            result.up() ? " up, " : " down, ", consecutive, " in a row, ",
+                            LatencyWords(result.latency()));
   if (!result.error().empty()) StrAppend(&line, ": ", result.error());
   return line;
 }

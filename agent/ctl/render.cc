@@ -92,6 +92,14 @@ std::string FieldWords(const Message& effect, const FieldDescriptor& field) {
   }
 }
 
+std::string FormatUtc(time_t seconds, const char* format) {
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  std::strftime(text, sizeof(text), format, &parts);
+  return text;
+}
+
 std::string LeaseWords(const v1::Fault& fault) {
   if (IsOver(fault)) return Words(fault.end_reason());
   if (!fault.lease().has_remaining()) return "";
@@ -114,13 +122,10 @@ std::string ShortDuration(std::chrono::nanoseconds duration) {
 }
 
 std::string FormatTime(const google::protobuf::Timestamp& time) {
-  const time_t seconds = time.seconds();
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &parts);
-  return text;
+  return FormatUtc(time.seconds(), "%Y-%m-%d %H:%M:%S UTC");
 }
+
+std::string FormatClock(time_t seconds) { return FormatUtc(seconds, "%H:%M:%S"); }
 
 std::string Words(v1::FaultState state) {
   return WithoutPrefix(v1::FaultState_Name(state), "FAULT_STATE_");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ std::string ShortDuration(std::chrono::nanoseconds duration);
 
 // "2026-02-03 04:05:06 UTC".
 std::string FormatTime(const google::protobuf::Timestamp& time);
+// "04:05:06", UTC.
+std::string FormatClock(time_t seconds);
 
 // "active", "lease ended": the name of a value of an enum, without the prefix of its type.
 std::string Words(v1::FaultState state);

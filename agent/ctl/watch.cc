@@ -11,12 +11,7 @@ namespace {
 
 // "04:05:06 my-1 active, 4m59s left: …", with the effect where there is one.
 std::string WatchLine(const v1::Fault& fault) {
-  const time_t now = time(nullptr);
-  tm parts{};
-  gmtime_r(&now, &parts);
-  char clock[16];
-  std::strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
-  std::string line = StrCat(clock, " ", FaultLine(fault));
+  std::string line = StrCat(FormatClock(time(nullptr)), " ", FaultLine(fault));
   if (const std::string effect = EffectWords(fault.effect()); !effect.empty())
     StrAppend(&line, "; ", effect);
   return line;

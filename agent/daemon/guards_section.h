@@ -3,12 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
-
-#ifndef TOML_EXCEPTIONS
-#define TOML_EXCEPTIONS 0
-#endif
-#include <toml++/toml.h>
+#include "daemon/config_values.h"
 
 namespace faultd {
 

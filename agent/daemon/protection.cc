@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/strings/str_split.h"
+#include "aws/endpoints.h"
 #include "aws/imds.h"
 #include "base/file_io.h"
 #include "base/strings.h"
@@ -17,10 +18,6 @@ namespace {
 // ECS, CloudWatch, STS (FIS user guide; the AWSFIS-Run-Network documents spare the first three).
 constexpr std::string_view kControlServices[] = {"ssm", "ssmmessages", "ec2messages",
                                                  "ecs", "monitoring",  "sts"};
-
-std::string DnsSuffix(std::string_view region) {
-  return region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-}
 
 // systemd-resolved's own file names the servers behind its stub at 127.0.0.53.
 std::vector<IpAddress> Resolvers() {

@@ -92,7 +92,7 @@ void Publishing::Stop() {
 
 void Publishing::Note(const ProbeHistory& history) {
   for (const Channel& channel : channels_) AddProbeMetrics(history, channel.latency, *channel.host);
-  page_.Note(history);
+  if (config_.prometheus) page_.Note(history);
 }
 
 }  // namespace faultd

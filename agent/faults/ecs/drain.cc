@@ -98,9 +98,13 @@ void EcsDrain::TakeIn(const State& state) {
   effect_.set_pending_tasks(state.pending_tasks);
   if (effect_.standalone_tasks() > state.running_tasks)
     effect_.set_standalone_tasks(state.running_tasks);
-  effect_.set_drained(state.running_tasks == effect_.standalone_tasks() &&
-                      state.pending_tasks == 0);
+  Judge();
   next_look_ = clock_.Now() + kLookInterval + clock_.Now() % std::chrono::seconds(1);
+}
+
+void EcsDrain::Judge() {
+  effect_.set_drained(effect_.running_tasks() == effect_.standalone_tasks() &&
+                      effect_.pending_tasks() == 0);
 }
 
 StatusOr<bool> EcsDrain::Restore() {
@@ -171,8 +175,7 @@ void EcsDrain::CountStandalone() {
       place_, Alive([this](StatusOr<uint64_t> count) {
         if (!count.ok()) return;
         effect_.set_standalone_tasks(std::min(*count, effect_.running_tasks()));
-        effect_.set_drained(effect_.running_tasks() == effect_.standalone_tasks() &&
-                            effect_.pending_tasks() == 0);
+        Judge();
       }));
 }
 

@@ -44,6 +44,8 @@ class EcsDrain : public std::enable_shared_from_this<EcsDrain> {
   void Verify();
   void Continue();
   void TakeIn(const State& state);
+  // Whether it is drained, from the numbers in effect_.
+  void Judge();
 
   void RestoreFrom(const StatusOr<State>& state);
   void RestoreUnlessClaimed();
