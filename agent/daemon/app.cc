@@ -26,6 +26,7 @@
 #include "daemon/notify.h"
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
+#include "daemon/tcp_listener.h"
 #include "daemon/unix_listener.h"
 #include "engine/engine.h"
 #include "engine/recovery.h"
@@ -107,6 +108,7 @@ class App {
  private:
   void OpenAws();
   void StartServing();
+  Status Listen();
   void RefreshProtection();
   void Stop();
 
@@ -137,8 +139,10 @@ class App {
   std::optional<FaultService> fault_service_;
   std::optional<AgentService> agent_service_;
   std::optional<ProbeService> probe_service_;
-  std::optional<RpcServer> server_;
+  std::optional<Access> access_;
+  std::unique_ptr<RpcServer> server_;
   std::unique_ptr<UnixListener> listener_;
+  std::unique_ptr<TcpListener> tcp_listener_;
   boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
   std::thread shutdown_;
   bool protection_armed_ = false;
@@ -200,32 +204,45 @@ void App::OpenAws() {
 
 void App::StartServing() {
   if (listener_ != nullptr || shutdown_.joinable()) return;
-  fault_service_.emplace(*engine_, loop_, clock_, peers_);
+  access_.emplace(options_.config.access, peers_);
+  fault_service_.emplace(*engine_, loop_, clock_, *access_);
   agent_service_.emplace(
       [this, started = clock_.WallNow()] {
         return DescribeAgent(*host_, *journal_, boot_id_, started, engine_->active_count(),
                              guardian_->pid());
       },
-      loop_, peers_);
-  probe_service_.emplace(*probes_, loop_, peers_);
-  server_.emplace(std::vector<grpc::Service*>{&*fault_service_, &*agent_service_, &*probe_service_},
-                  peers_);
-  const std::string path = options_.runtime_dir + "/faultd.sock";
-  auto listener =
-      UnixListener::Open(loop_, path, options_.config.socket_group,
-                         [this](UniqueFd connection) { server_->Serve(std::move(connection)); });
-  if (!listener.ok()) {
-    spdlog::critical("{}", std::string(listener.status().message()));
+      loop_, *access_);
+  probe_service_.emplace(*probes_, loop_, *access_);
+  if (Status listening = Listen(); !listening.ok()) {
+    spdlog::critical("{}", std::string(listening.message()));
     return Stop();
   }
-  listener_ = *std::move(listener);
   engine_->WatchCount([this](size_t active) {
     notifier_.SetStatus(StrCat(active, " active faults"));
     if (active > 0 && !std::exchange(protection_armed_, true)) RefreshProtection();
   });
   notifier_.Ready("No active faults");
-  spdlog::info("faultd {} is ready on {}, steering with {}", FAULTD_VERSION, path,
-               kernel_->steering().name());
+  spdlog::info("faultd {} is ready, steering with {}", FAULTD_VERSION, kernel_->steering().name());
+}
+
+Status App::Listen() {
+  const TcpConfig& tcp = options_.config.tcp;
+  ASSIGN_OR_RETURN(server_,
+                   RpcServer::Start({&*fault_service_, &*agent_service_, &*probe_service_}, peers_,
+                                    tcp.listen.empty() ? std::nullopt : std::optional(tcp.tls)));
+  const std::string path = options_.runtime_dir + "/faultd.sock";
+  ASSIGN_OR_RETURN(listener_, UnixListener::Open(loop_, path, options_.config.socket_group,
+                                                 [this](UniqueFd connection) {
+                                                   server_->ServeUnix(std::move(connection));
+                                                 }));
+  spdlog::info("listening on {}", path);
+  if (tcp.listen.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(tcp_listener_, TcpListener::Open(loop_, tcp.listen, [this](UniqueFd connection) {
+                     server_->ServeTls(std::move(connection));
+                   }));
+  const auto endpoint = tcp_listener_->endpoint();
+  spdlog::info("listening on {}, port {}", endpoint.address().to_string(), endpoint.port());
+  return absl::OkStatus();
 }
 
 // Only while there is something to protect from, so that an idle daemon never wakes up.
@@ -249,7 +266,7 @@ Status App::Run() {
   });
   context_.run();
   if (shutdown_.joinable()) shutdown_.join();
-  return listener_ == nullptr && server_ == std::nullopt
+  return listener_ == nullptr && server_ == nullptr
              ? absl::OkStatus()
              : absl::InternalError("the loop ended by itself");
 }
@@ -258,6 +275,7 @@ Status App::Run() {
 void App::Stop() {
   notifier_.Stopping();
   listener_.reset();
+  tcp_listener_.reset();
   engine_->Shutdown([this] {
     spdlog::info("all faults are reverted");
     publishing_->Stop();

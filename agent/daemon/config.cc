@@ -119,6 +119,38 @@ Status ReadGuards(const toml::node& value, Config& config) {
   return ReadGuardFiles(value, config.guard_files);
 }
 
+Table TcpKeys() {
+  const auto path = [](std::string TlsConfig::* member) -> Reader {
+    return [=](const toml::node& value, Config& config) {
+      return ReadPath(value, config.tcp.tls.*member);
+    };
+  };
+  return {{"listen", [](const toml::node& value,
+                        Config& config) { return ReadListen(value, config.tcp.listen); }},
+          {"certificate", path(&TlsConfig::certificate)},
+          {"key", path(&TlsConfig::key)},
+          {"client_ca", path(&TlsConfig::client_ca)},
+          {"crl", path(&TlsConfig::crl)},
+          {"allow", [](const toml::node& value, Config& config) {
+             return ReadPrincipals(value, config.tcp.tls.allow);
+           }}};
+}
+
+Table AccessKeys() {
+  const auto role = [](std::vector<std::string> AccessConfig::* member) -> Reader {
+    return [=](const toml::node& value, Config& config) {
+      return ReadPrincipals(value, config.access.*member);
+    };
+  };
+  return {{"admins", role(&AccessConfig::admins)},
+          {"operators", role(&AccessConfig::operators)},
+          {"observers", role(&AccessConfig::observers)},
+          {"anyone_may_revert", [](const toml::node& value, Config& config) -> Status {
+             ASSIGN_OR_RETURN(config.access.anyone_may_revert, ReadBool(value));
+             return absl::OkStatus();
+           }}};
+}
+
 std::map<std::string_view, Table> WithPublishSections(std::map<std::string_view, Table> sections) {
   for (const auto& [section, keys] : PublishSections()) {
     for (const auto& [key, read] : keys) {
@@ -133,6 +165,8 @@ std::map<std::string_view, Table> WithPublishSections(std::map<std::string_view,
 const std::map<std::string_view, Table>& Sections() {
   static const std::map<std::string_view, Table> sections = WithPublishSections({
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
+      {"tcp", TcpKeys()},
+      {"access", AccessKeys()},
       {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
       {"network",
        {{"steering", ReadSteering},
@@ -161,8 +195,9 @@ void LoadSection(std::string_view section, const Table& readers, const toml::tab
   }
   // What is missing says nothing beside what is wrong.
   if (errors.count() > errors_before) return;
-  if (Status whole = FinishPublishSection(section, config.publish); !whole.ok())
-    errors.Add(values.source(), ToStd(whole.message()));
+  Status whole = FinishPublishSection(section, config.publish);
+  if (section == "tcp") whole = FinishTcpSection(config.tcp);
+  if (!whole.ok()) errors.Add(values.source(), ToStd(whole.message()));
 }
 
 }  // namespace
@@ -189,6 +224,8 @@ StatusOr<Config> ParseConfig(std::string_view text, const std::string& name) {
     }
   }
   RETURN_IF_ERROR(errors.ToStatus());
+  if (!parsed.table()["access"]["operators"])
+    config.access.operators = {StrCat("group:", config.socket_group)};
   return config;
 }
 

@@ -5,9 +5,11 @@
 
 #include "base/status.h"
 #include "daemon/publish_config.h"
+#include "daemon/remote_section.h"
 #include "engine/request.h"
 #include "kernel/kernel.h"
 #include "probe/probe_config.h"
+#include "rpc/access.h"
 
 namespace faultd {
 
@@ -16,6 +18,8 @@ namespace faultd {
 struct Config {
   std::string log_level = "info";
   std::string socket_group = "faultd";
+  TcpConfig tcp;
+  AccessConfig access;  // operators: without the key, the socket's group
   Limits limits;
   SteeringChoice steering = SteeringChoice::kAuto;
   StressPolicy stress;

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "daemon/app.h"
 #include "daemon/journal_sink.h"
+#include "rpc/grpc_log.h"
+#include "rpc/tls.h"
 #include <CLI/CLI.hpp>
 
 int main(int argc, char** argv) {
@@ -30,7 +32,7 @@ int main(int argc, char** argv) {
   }
   auto config = faultd::LoadConfig(config_path);
   const bool no_file = absl::IsNotFound(config.status()) && config_path == kDefaultConfig;
-  if (no_file && !check_config) config = faultd::Config{};
+  if (no_file && !check_config) config = faultd::ParseConfig("", config_path);
   if (!config.ok()) {
     fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return 2;
@@ -40,8 +42,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   options.config = *std::move(config);
+  faultd::AllowTls13Only();
   faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level),
                        faultd::MakeJournalSink());
+  faultd::TakeOverGrpcLog();
   const faultd::Status status = faultd::RunApp(options);
   if (!status.ok()) spdlog::critical("{}", std::string(status.message()));
   return status.ok() ? 0 : 1;

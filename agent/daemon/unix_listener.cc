@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "daemon/accept_loop.h"
 
 namespace faultd {
 namespace {
@@ -33,7 +34,7 @@ StatusOr<gid_t> FindGroup(const std::string& name) {
 StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(AsioLoop& loop, const std::string& path,
                                                            const std::string& group,
                                                            std::function<void(UniqueFd)> accepted) {
-  std::unique_ptr<UnixListener> listener(new UnixListener(loop, path, std::move(accepted)));
+  std::unique_ptr<UnixListener> listener(new UnixListener(loop, path));
   // Made under another name, so that whoever sees the socket can use it.
   const std::string draft = path + ".new";
   unlink(draft.c_str());
@@ -55,29 +56,10 @@ StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(AsioLoop& loop, const
   if (error) return absl::InternalError(StrCat("listen on ", draft, ": ", error.message()));
   if (rename(draft.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, StrCat("rename ", draft));
   fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
-  listener->Accept();
+  AcceptAll(loop, acceptor, std::move(accepted));
   return listener;
 }
 
 UnixListener::~UnixListener() { unlink(path_.c_str()); }
-
-void UnixListener::Accept() {
-  acceptor_.async_accept(
-      [this](const boost::system::error_code& error, stream_protocol::socket socket) {
-        if (error == boost::asio::error::operation_aborted) return;
-        if (error) {
-          // Out of descriptors, most likely. The connection waits in the backlog.
-          constexpr std::chrono::milliseconds kPause{100};
-          spdlog::warn("accept: {}", error.message());
-          loop_.At(SystemClock().Now() + kPause, [this] { Accept(); });
-          return;
-        }
-        const int fd = socket.release();
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-        fcntl(fd, F_SETFL, O_NONBLOCK);
-        accepted_(UniqueFd(fd));
-        Accept();
-      });
-}
 
 }  // namespace faultd

@@ -22,17 +22,11 @@ class UnixListener {
   ~UnixListener();
 
  private:
-  UnixListener(AsioLoop& loop, std::string path, std::function<void(UniqueFd)> accepted)
-      : loop_(loop),
-        path_(std::move(path)),
-        acceptor_(loop.context()),
-        accepted_(std::move(accepted)) {}
-  void Accept();
+  UnixListener(AsioLoop& loop, std::string path)
+      : path_(std::move(path)), acceptor_(loop.context()) {}
 
-  AsioLoop& loop_;
   const std::string path_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
-  std::function<void(UniqueFd)> accepted_;
 };
 
 }  // namespace faultd

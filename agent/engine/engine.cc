@@ -58,6 +58,12 @@ StatusOr<v1::Fault> Engine::Get(const std::string& id) {
   return Snapshot(*entry);
 }
 
+StatusOr<std::string> Engine::OwnerOf(const std::string& id) {
+  const Entry* entry = Find(id);
+  if (entry == nullptr) return NoSuchFault(id);
+  return entry->fault.owner();
+}
+
 std::vector<v1::Fault> Engine::List(bool include_ended) {
   uint64_t after = 0;
   return ListPage(include_ended, entries_.size(), after);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "engine/caller.h"
 #include "engine/guard_watcher.h"
 #include "engine/journal.h"
 #include "engine/loop.h"
@@ -42,7 +43,7 @@ class Engine {
 
   // Answers with the fault once it is ACTIVE, or with why it is not; then the host is as before.
   // Returns the fault's id, empty when the request was refused at once.
-  std::string Inject(const v1::InjectFaultRequest& request, const std::string& actor,
+  std::string Inject(const v1::InjectFaultRequest& request, const Caller& caller,
                      FaultCallback done);
 
   // What Inject would do.
@@ -50,6 +51,8 @@ class Engine {
 
   // NOT_FOUND. With the effect as of now.
   StatusOr<v1::Fault> Get(const std::string& id);
+  // Fault::owner. NOT_FOUND.
+  StatusOr<std::string> OwnerOf(const std::string& id);
   // In the order of creation. The effect is that of the last look (the kind says how often).
   std::vector<v1::Fault> List(bool include_ended);
   // The same in pages: up to `limit` faults created after the one with number `after` (0: from the
@@ -115,7 +118,7 @@ class Engine {
   };
 
   // engine_inject.cc, in the order in which they happen
-  StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const std::string& actor);
+  StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const Caller& caller);
   void StartGuards(Entry& entry);
   void ResolveNames(Entry& entry);
   void Survey(Entry& entry);

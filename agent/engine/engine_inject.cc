@@ -23,7 +23,7 @@ void Answer(std::vector<Engine::FaultCallback>& callbacks, const StatusOr<v1::Fa
 
 }  // namespace
 
-std::string Engine::Inject(const v1::InjectFaultRequest& request, const std::string& actor,
+std::string Engine::Inject(const v1::InjectFaultRequest& request, const Caller& caller,
                            FaultCallback done) {
   if (Entry* known = request.id().empty() ? nullptr : Find(request.id())) {
     if (!MessageDifferencer::Equals(known->request, request)) {
@@ -35,7 +35,7 @@ std::string Engine::Inject(const v1::InjectFaultRequest& request, const std::str
     AnswerRepeated(*known, std::move(done));
     return request.id();
   }
-  StatusOr<Entry*> created = Create(request, actor);
+  StatusOr<Entry*> created = Create(request, caller);
   if (!created.ok()) {
     done(created.status());
     return "";
@@ -95,7 +95,7 @@ void Engine::Survey(Entry& entry) {
 }
 
 StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
-                                        const std::string& actor) {
+                                        const Caller& caller) {
   if (stopping_) return Stopping();
   RETURN_IF_ERROR(ValidateInject(request, limits_));
   if (active_ >= limits_.max_active_faults) {
@@ -116,7 +116,8 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   *fault.mutable_lease()->mutable_duration() = request.duration();
   fault.mutable_lease()->set_renewable(!request.not_renewable());
   fault.set_state(v1::FAULT_STATE_PENDING);
-  fault.set_actor(actor);
+  fault.set_actor(caller.actor);
+  fault.set_owner(caller.principal);
   *fault.mutable_create_time() = ToTimestamp(clock_.WallNow());
   entry->deadline = clock_.Now() + FromProto(request.duration());
   Count(active_ + 1);

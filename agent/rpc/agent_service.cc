@@ -7,7 +7,7 @@ namespace faultd {
 grpc::ServerUnaryReactor* AgentService::GetAgent(grpc::CallbackServerContext* context,
                                                  const v1::GetAgentRequest* request,
                                                  v1::GetAgentResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     *response->mutable_agent() = describe_();
     call->Answer(absl::OkStatus());
   });

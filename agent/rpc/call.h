@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,7 +10,7 @@
 
 #include "base/status.h"
 #include "engine/loop.h"
-#include "rpc/peers.h"
+#include "rpc/access.h"
 #include "rpc/status.h"
 #include "rpc/unknown_fields.h"
 
@@ -19,10 +20,10 @@ namespace faultd {
 // One call as code on the loop sees it.
 class Call {
  public:
-  Call(std::string actor, grpc::ServerUnaryReactor* reactor)
-      : actor_(std::move(actor)), reactor_(reactor) {}
+  Call(Caller caller, grpc::ServerUnaryReactor* reactor)
+      : caller_(std::move(caller)), reactor_(reactor) {}
 
-  const std::string& actor() const { return actor_; }
+  const Caller& caller() const { return caller_; }
   // The client went away or its deadline passed; what is answered now reaches nobody.
   bool abandoned() const { return abandoned_; }
   // Called once if the call is abandoned: before it is answered, or after, when gRPC sees that the
@@ -46,7 +47,7 @@ class Call {
   }
 
  private:
-  const std::string actor_;
+  const Caller caller_;
   grpc::ServerUnaryReactor* reactor_;
   std::function<void()> on_abandoned_;
   bool abandoned_ = false;
@@ -54,8 +55,8 @@ class Call {
 
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
-  UnaryReactor(Loop& loop, std::string actor)
-      : loop_(loop), call_(std::make_shared<Call>(std::move(actor), this)) {}
+  UnaryReactor(Loop& loop, Caller caller)
+      : loop_(loop), call_(std::make_shared<Call>(std::move(caller), this)) {}
   const std::shared_ptr<Call>& call() const { return call_; }
   void OnCancel() override {
     loop_.Post([call = call_] { call->Abandon(); });
@@ -67,16 +68,33 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   std::shared_ptr<Call> call_;
 };
 
-// Runs `work(std::shared_ptr<Call>)` on the loop, unless the request has unknown fields.
+// A call that is answered with an error at once. Reactor is one of gRPC's for the server.
+template <typename Reactor>
+class RefusedCall final : public Reactor {
+ public:
+  explicit RefusedCall(const Status& why) { this->Finish(ToGrpcStatus(why)); }
+  void OnDone() override { delete this; }
+};
+
+// INVALID_ARGUMENT when the client would wait for ever.
+inline Status ValidateDeadline(const grpc::CallbackServerContext& context) {
+  if (context.deadline() != std::chrono::system_clock::time_point::max()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the call has no deadline; set one, as long as an answer is worth waiting for, e.g. 30 s");
+}
+
+// Runs `work(std::shared_ptr<Call>)` on the loop, unless the caller may not do this, sets no
+// deadline, or the request has unknown fields.
 template <typename Work>
-grpc::ServerUnaryReactor* RunOnLoop(Loop& loop, const Peers& peers,
+grpc::ServerUnaryReactor* RunOnLoop(Loop& loop, const Access& access,
                                     grpc::CallbackServerContext* context,
                                     const google::protobuf::Message& request, Work work) {
-  auto* reactor = new UnaryReactor(loop, peers.ActorOf(context->peer()));
-  if (Status known = RefuseUnknownFields(request); !known.ok()) {
-    reactor->Finish(ToGrpcStatus(known));
-    return reactor;
-  }
+  StatusOr<Caller> caller = access.Authorise(*context, request);
+  Status valid = caller.status();
+  if (valid.ok()) valid = ValidateDeadline(*context);
+  if (valid.ok()) valid = RefuseUnknownFields(request);
+  if (!valid.ok()) return new RefusedCall<grpc::ServerUnaryReactor>(valid);
+  auto* reactor = new UnaryReactor(loop, *std::move(caller));
   loop.Post([call = reactor->call(), work = std::move(work)] { work(call); });
   return reactor;
 }

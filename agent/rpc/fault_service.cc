@@ -43,13 +43,13 @@ Status FillPage(Engine& engine, const v1::ListFaultsRequest& request,
 grpc::ServerUnaryReactor* FaultService::InjectFault(grpc::CallbackServerContext* context,
                                                     const v1::InjectFaultRequest* request,
                                                     v1::InjectFaultResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     // A client that chose the id can ask later; one that did not would never learn of the fault.
     const bool orphan_if_abandoned = request->id().empty();
     if (call->abandoned() && orphan_if_abandoned)
       return call->Answer(absl::CancelledError("the client went away"));
     const std::string id =
-        engine_.Inject(*request, call->actor(), [=, this](StatusOr<v1::Fault> fault) {
+        engine_.Inject(*request, call->caller(), [=, this](StatusOr<v1::Fault> fault) {
           if (fault.ok() && call->abandoned() && orphan_if_abandoned) {
             engine_.Revert(fault->id(), v1::END_REASON_CLIENT_GONE, [](StatusOr<v1::Fault>) {});
           }
@@ -66,7 +66,7 @@ grpc::ServerUnaryReactor* FaultService::InjectFault(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* FaultService::PlanFault(grpc::CallbackServerContext* context,
                                                   const v1::PlanFaultRequest* request,
                                                   v1::PlanFaultResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     engine_.Plan(*request, [=](StatusOr<v1::PlanFaultResponse> plan) {
       call->AnswerWith(std::move(plan), response);
     });
@@ -76,7 +76,7 @@ grpc::ServerUnaryReactor* FaultService::PlanFault(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* FaultService::GetFault(grpc::CallbackServerContext* context,
                                                  const v1::GetFaultRequest* request,
                                                  v1::GetFaultResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     call->AnswerWith(engine_.Get(request->id()), response->mutable_fault());
   });
 }
@@ -84,7 +84,7 @@ grpc::ServerUnaryReactor* FaultService::GetFault(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* FaultService::ListFaults(grpc::CallbackServerContext* context,
                                                    const v1::ListFaultsRequest* request,
                                                    v1::ListFaultsResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     call->Answer(FillPage(engine_, *request, *response));
   });
 }
@@ -92,8 +92,10 @@ grpc::ServerUnaryReactor* FaultService::ListFaults(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* FaultService::RenewLease(grpc::CallbackServerContext* context,
                                                    const v1::RenewLeaseRequest* request,
                                                    v1::RenewLeaseResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
-    spdlog::info("fault {}: renewal asked for by {}", request->id(), call->actor());
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("fault {}: renewal asked for by {}", request->id(), call->caller().actor);
+    if (Status allowed = MayChange(call->caller(), request->id()); !allowed.ok())
+      return call->Answer(allowed);
     call->AnswerWith(engine_.Renew(*request), response->mutable_fault());
   });
 }
@@ -101,8 +103,10 @@ grpc::ServerUnaryReactor* FaultService::RenewLease(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* FaultService::RevertFault(grpc::CallbackServerContext* context,
                                                     const v1::RevertFaultRequest* request,
                                                     v1::RevertFaultResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
-    spdlog::info("fault {}: revert asked for by {}", request->id(), call->actor());
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("fault {}: revert asked for by {}", request->id(), call->caller().actor);
+    if (Status allowed = MayRevert(call->caller(), request->id()); !allowed.ok())
+      return call->Answer(allowed);
     engine_.Revert(request->id(), v1::END_REASON_REQUESTED, [=](StatusOr<v1::Fault> fault) {
       call->AnswerWith(std::move(fault), response->mutable_fault());
     });
@@ -112,8 +116,11 @@ grpc::ServerUnaryReactor* FaultService::RevertFault(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* FaultService::RevertAll(grpc::CallbackServerContext* context,
                                                   const v1::RevertAllRequest* request,
                                                   v1::RevertAllResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
-    spdlog::info("revert of all faults asked for by {}", call->actor());
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    spdlog::info("revert of all faults asked for by {}", call->caller().actor);
+    // They belong to nobody in particular.
+    if (Status allowed = access_.MayRevert(call->caller(), ""); !allowed.ok())
+      return call->Answer(allowed);
     engine_.RevertAll(v1::END_REASON_REQUESTED, [=](std::vector<v1::Fault> faults) {
       response->mutable_faults()->Assign(faults.begin(), faults.end());
       call->Answer(absl::OkStatus());
@@ -121,17 +128,34 @@ grpc::ServerUnaryReactor* FaultService::RevertAll(grpc::CallbackServerContext* c
   });
 }
 
+Status FaultService::MayChange(const Caller& caller, const std::string& id) {
+  ASSIGN_OR_RETURN(const std::string owner, engine_.OwnerOf(id));
+  return access_.MayChange(caller, owner);
+}
+
+Status FaultService::MayRevert(const Caller& caller, const std::string& id) {
+  ASSIGN_OR_RETURN(const std::string owner, engine_.OwnerOf(id));
+  return access_.MayRevert(caller, owner);
+}
+
 grpc::ServerWriteReactor<v1::WatchFaultsResponse>* FaultService::WatchFaults(
-    grpc::CallbackServerContext*, const v1::WatchFaultsRequest* request) {
+    grpc::CallbackServerContext* context, const v1::WatchFaultsRequest* request) {
+  if (auto caller = access_.Authorise(*context, *request); !caller.ok())
+    return new RefusedCall<grpc::ServerWriteReactor<v1::WatchFaultsResponse>>(caller.status());
   return WatchStream::Start(engine_, loop_, clock_, *request);
 }
 
 grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>* FaultService::HoldFault(
     grpc::CallbackServerContext* context) {
+  StatusOr<Caller> caller = access_.Authorise(*context, v1::HoldFaultRequest::default_instance());
+  if (!caller.ok()) {
+    return new RefusedCall<grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>>(
+        caller.status());
+  }
   // Over the unix socket a lost stream means a dead client; over TCP it may be the network.
   constexpr std::chrono::seconds kTcpGrace{5};
   const bool local = context->peer().starts_with("fd:");
-  return HoldStream::Start(engine_, loop_, clock_, peers_.ActorOf(context->peer()),
+  return HoldStream::Start(engine_, loop_, clock_, access_, *std::move(caller),
                            local ? std::chrono::nanoseconds(0) : kTcpGrace, context);
 }
 

@@ -4,15 +4,15 @@
 
 #include "engine/engine.h"
 #include "faultd/v1/fault_service.grpc.pb.h"
-#include "rpc/peers.h"
+#include "rpc/access.h"
 
 namespace faultd {
 
 // FaultService over the engine. gRPC's threads only translate and post to the loop.
 class FaultService final : public v1::FaultService::CallbackService {
  public:
-  FaultService(Engine& engine, Loop& loop, const Clock& clock, const Peers& peers)
-      : engine_(engine), loop_(loop), clock_(clock), peers_(peers) {}
+  FaultService(Engine& engine, Loop& loop, const Clock& clock, const Access& access)
+      : engine_(engine), loop_(loop), clock_(clock), access_(access) {}
 
   grpc::ServerUnaryReactor* InjectFault(grpc::CallbackServerContext* context,
                                         const v1::InjectFaultRequest* request,
@@ -41,10 +41,14 @@ class FaultService final : public v1::FaultService::CallbackService {
       grpc::CallbackServerContext* context) override;
 
  private:
+  // Whether the fault may be renewed; NOT_FOUND when there is none.
+  Status MayChange(const Caller& caller, const std::string& id);
+  Status MayRevert(const Caller& caller, const std::string& id);
+
   Engine& engine_;
   Loop& loop_;
   const Clock& clock_;
-  const Peers& peers_;
+  const Access& access_;
 };
 
 }  // namespace faultd

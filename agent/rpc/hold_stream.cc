@@ -10,11 +10,11 @@
 
 namespace faultd {
 
-HoldStream* HoldStream::Start(Engine& engine, Loop& loop, const Clock& clock, std::string actor,
-                              std::chrono::nanoseconds default_grace,
+HoldStream* HoldStream::Start(Engine& engine, Loop& loop, const Clock& clock, const Access& access,
+                              Caller caller, std::chrono::nanoseconds default_grace,
                               grpc::CallbackServerContext* context) {
   std::shared_ptr<HoldStream> stream(
-      new HoldStream(engine, loop, clock, std::move(actor), default_grace, context));
+      new HoldStream(engine, loop, clock, access, std::move(caller), default_grace, context));
   stream->self_ = stream;
   stream->StartRead(&stream->request_);
   return stream.get();
@@ -66,12 +66,12 @@ void HoldStream::Begin() {
       return Stop(FieldError(
           "fault", "is missing; the first request says which fault to inject or to hold"));
     case v1::HoldFaultRequest::kId:
-      return Hold(request_.id());
+      return HoldOther(request_.id());
     case v1::HoldFaultRequest::kInject:
       break;
   }
   injecting_ = true;
-  const std::string id = engine_.Inject(request_.inject(), actor_,
+  const std::string id = engine_.Inject(request_.inject(), caller_,
                                         [self = shared_from_this()](StatusOr<v1::Fault> fault) {
                                           self->injecting_ = false;
                                           if (!fault.ok()) return self->Stop(fault.status());
@@ -80,9 +80,16 @@ void HoldStream::Begin() {
   if (id_.empty()) id_ = id;
 }
 
+void HoldStream::HoldOther(const std::string& id) {
+  StatusOr<std::string> owner = engine_.OwnerOf(id);
+  if (!owner.ok()) return Stop(owner.status());
+  if (Status allowed = access_.MayChange(caller_, *owner); !allowed.ok()) return Stop(allowed);
+  Hold(id);
+}
+
 void HoldStream::Hold(const std::string& id) {
   id_ = id;
-  if (Status held = engine_.Hold(id, actor_); !held.ok()) return Stop(held);
+  if (Status held = engine_.Hold(id, caller_.actor); !held.ok()) return Stop(held);
   holding_ = true;
   StatusOr<v1::Fault> fault = engine_.Get(id);
   if (!fault.ok()) return Stop(fault.status());

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "faultd/v1/fault_service.pb.h"
+#include "rpc/access.h"
 #include "rpc/stream.h"
 
 namespace faultd {
@@ -18,8 +19,8 @@ class HoldStream final
       public std::enable_shared_from_this<HoldStream> {
  public:
   // Returns the reactor for gRPC; it keeps itself until the call is done.
-  static HoldStream* Start(Engine& engine, Loop& loop, const Clock& clock, std::string actor,
-                           std::chrono::nanoseconds default_grace,
+  static HoldStream* Start(Engine& engine, Loop& loop, const Clock& clock, const Access& access,
+                           Caller caller, std::chrono::nanoseconds default_grace,
                            grpc::CallbackServerContext* context);
 
   void OnReadDone(bool ok) override;
@@ -30,17 +31,19 @@ class HoldStream final
   static constexpr std::chrono::minutes kLongestGrace{10};
 
  private:
-  HoldStream(Engine& engine, Loop& loop, const Clock& clock, std::string actor,
+  HoldStream(Engine& engine, Loop& loop, const Clock& clock, const Access& access, Caller caller,
              std::chrono::nanoseconds grace, grpc::CallbackServerContext* context)
       : engine_(engine),
         loop_(loop),
         clock_(clock),
-        actor_(std::move(actor)),
+        access_(access),
+        caller_(std::move(caller)),
         context_(context),
         grace_(grace),
         writer_(*this) {}
   void Received();
   void Begin();
+  void HoldOther(const std::string& id);
   void Hold(const std::string& id);
   void HalfClosed();
   void Gone();
@@ -53,7 +56,8 @@ class HoldStream final
   Engine& engine_;
   Loop& loop_;
   const Clock& clock_;
-  const std::string actor_;
+  const Access& access_;
+  const Caller caller_;
   grpc::CallbackServerContext* const context_;
   std::chrono::nanoseconds grace_;
   std::chrono::nanoseconds effect_interval_{0};

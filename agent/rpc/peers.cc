@@ -1,9 +1,11 @@
 #include "rpc/peers.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <pwd.h>
 #include <sys/socket.h>
 
-#include <vector>
+#include <cstdio>
+#include <memory>
 
 #include "base/file_io.h"
 #include "base/strings.h"
@@ -11,34 +13,74 @@
 namespace faultd {
 namespace {
 
+// From the host's own file only: asking a directory service would hold up the loop for as long as
+// the network does.
 std::string UserName(uid_t uid) {
-  std::vector<char> buffer(4096);
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen("/etc/passwd", "re"), fclose);
+  if (file == nullptr) return "?";
+  char buffer[4096];
   passwd entry{};
   passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return "?";
-  return entry.pw_name;
+  while (fgetpwent_r(file.get(), &entry, buffer, sizeof(buffer), &found) == 0) {
+    if (entry.pw_uid == uid) return entry.pw_name;
+  }
+  return "?";
+}
+
+std::vector<gid_t> Groups(int fd) {
+  std::vector<gid_t> groups(NGROUPS_MAX);
+  auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0) size = 0;
+  groups.resize(size / sizeof(gid_t));
+  return groups;
+}
+
+void AddNames(const grpc::AuthContext& context, const char* property, std::string_view type,
+              std::vector<std::string>& names) {
+  for (const grpc::string_ref& value : context.FindPropertyValues(property))
+    names.push_back(StrCat(type, ":", std::string_view(value.data(), value.size())));
 }
 
 }  // namespace
 
 void Peers::NoteUnixPeer(int fd) {
+  Peer peer;
   ucred credentials{};
   socklen_t size = sizeof(credentials);
-  std::string actor = "unknown";
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
     const auto command = ReadSmallFile(StrCat("/proc/", credentials.pid, "/comm"));
-    actor = StrCat("uid=", credentials.uid, "(", UserName(credentials.uid),
-                   ") pid=", credentials.pid, command.ok() ? StrCat(" comm=", *command) : "");
+    peer.description =
+        StrCat("uid=", credentials.uid, "(", UserName(credentials.uid), ") pid=", credentials.pid,
+               command.ok() ? StrCat(" comm=", *command) : "");
+    peer.names = {StrCat("user:", credentials.uid), StrCat("group:", credentials.gid)};
+    for (const gid_t group : Groups(fd)) peer.names.push_back(StrCat("group:", group));
   }
   const std::lock_guard lock(mutex_);
-  actors_[StrCat("fd:", fd)] = std::move(actor);
+  unix_peers_[StrCat("fd:", fd)] = std::move(peer);
 }
 
-std::string Peers::ActorOf(const std::string& grpc_peer) const {
+StatusOr<Peer> Peers::PeerOf(const grpc::CallbackServerContext& context) const {
+  if (const auto auth = context.auth_context(); auth != nullptr && auth->IsPeerAuthenticated()) {
+    Peer peer{.description = "", .names = NamesOf(*auth)};
+    if (!peer.names.empty()) {
+      peer.description = StrCat(peer.names.front(), " from ", context.peer());
+      return peer;
+    }
+  }
   const std::lock_guard lock(mutex_);
-  auto found = actors_.find(grpc_peer);
-  return found == actors_.end() ? grpc_peer : found->second;
+  auto found = unix_peers_.find(context.peer());
+  if (found == unix_peers_.end() || found->second.names.empty())
+    return absl::UnauthenticatedError(StrCat("nobody knows who is at ", context.peer()));
+  return found->second;
+}
+
+std::vector<std::string> NamesOf(const grpc::AuthContext& context) {
+  std::vector<std::string> names;
+  AddNames(context, GRPC_PEER_URI_PROPERTY_NAME, "uri", names);
+  AddNames(context, GRPC_PEER_DNS_PROPERTY_NAME, "dns", names);
+  AddNames(context, GRPC_PEER_EMAIL_PROPERTY_NAME, "email", names);
+  AddNames(context, GRPC_PEER_IP_PROPERTY_NAME, "ip", names);
+  return names;
 }
 
 }  // namespace faultd

@@ -24,13 +24,15 @@ void ListFrom(size_t next, const Probes& probes, Loop& loop, std::shared_ptr<Cal
 grpc::ServerUnaryReactor* ProbeService::ListProbes(grpc::CallbackServerContext* context,
                                                    const v1::ListProbesRequest* request,
                                                    v1::ListProbesResponse* response) {
-  return RunOnLoop(loop_, peers_, context, *request, [=, this](std::shared_ptr<Call> call) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     ListFrom(0, probes_, loop_, std::move(call), response);
   });
 }
 
 grpc::ServerWriteReactor<v1::WatchProbesResponse>* ProbeService::WatchProbes(
-    grpc::CallbackServerContext*, const v1::WatchProbesRequest* request) {
+    grpc::CallbackServerContext* context, const v1::WatchProbesRequest* request) {
+  if (auto caller = access_.Authorise(*context, *request); !caller.ok())
+    return new RefusedCall<grpc::ServerWriteReactor<v1::WatchProbesResponse>>(caller.status());
   return ProbeStream::Start(probes_, loop_, *request);
 }
 

@@ -3,11 +3,13 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "rpc/peers.h"
+#include "rpc/tls.h"
 
 namespace faultd {
 
@@ -15,19 +17,32 @@ namespace faultd {
 // connections are handed to it.
 class RpcServer {
  public:
-  RpcServer(const std::vector<grpc::Service*>& services, Peers& peers);
+  // Without `tls` there are connections over unix sockets only.
+  static StatusOr<std::unique_ptr<RpcServer>> Start(const std::vector<grpc::Service*>& services,
+                                                    Peers& peers,
+                                                    const std::optional<TlsConfig>& tls);
   ~RpcServer();
 
   // Takes a connected, non-blocking unix socket.
-  void Serve(UniqueFd connection);
+  void ServeUnix(UniqueFd connection);
+  // Takes a connected, non-blocking TCP socket, whose client has kHandshakeTimeout to prove who it
+  // is.
+  void ServeTls(UniqueFd connection);
 
   // Ends all calls; streams are cancelled. Blocks for a moment: not on the loop, which the calls
   // need.
   void Shutdown();
 
+  static constexpr std::chrono::seconds kHandshakeTimeout{5};
+
  private:
+  explicit RpcServer(Peers& peers) : peers_(peers) {}
+  UniqueFd Renumber(UniqueFd connection);
+
   Peers& peers_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
+  int next_fd_ = 0;
 };
 
 }  // namespace faultd

@@ -29,6 +29,14 @@ namespace fs = std::filesystem;
 
 constexpr timeval kPatience{.tv_sec = 30, .tv_usec = 0};
 
+// The daemon answers no call without a deadline.
+class CallContext : public grpc::ClientContext {
+ public:
+  CallContext() {
+    set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(kPatience.tv_sec));
+  }
+};
+
 std::string MakeDirectory(const fs::path& parent) {
   std::string path = parent / "faultd-bench-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) Require(ErrnoStatus(errno, StrCat("make ", path)));
@@ -148,13 +156,13 @@ v1::FaultService::Stub& Daemon::faults() {
 void Daemon::Disconnect() { faults_.reset(); }
 
 void Daemon::Inject(const v1::InjectFaultRequest& request) {
-  grpc::ClientContext context;
+  CallContext context;
   v1::InjectFaultResponse response;
   Require(faults().InjectFault(&context, request, &response));
 }
 
 void Daemon::Revert(const std::string& id) {
-  grpc::ClientContext context;
+  CallContext context;
   v1::RevertFaultRequest request;
   request.set_id(id);
   v1::RevertFaultResponse response;
@@ -162,20 +170,20 @@ void Daemon::Revert(const std::string& id) {
 }
 
 void Daemon::RevertAll() {
-  grpc::ClientContext context;
+  CallContext context;
   v1::RevertAllResponse response;
   Require(faults().RevertAll(&context, {}, &response));
 }
 
 void Daemon::List() {
-  grpc::ClientContext context;
+  CallContext context;
   v1::ListFaultsResponse response;
   Require(faults().ListFaults(&context, {}, &response));
 }
 
 void Daemon::WaitForEffect(const std::string& id) {
   for (;;) {
-    grpc::ClientContext context;
+    CallContext context;
     v1::GetFaultRequest request;
     request.set_id(id);
     v1::GetFaultResponse response;

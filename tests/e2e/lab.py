@@ -164,6 +164,25 @@ def snapshot():
                       run("nft", "list", "ruleset")])
 
 
+class Patience(grpc.UnaryUnaryClientInterceptor):
+    """Gives calls the deadline that the daemon asks for, where a test does not."""
+
+    def intercept_unary_unary(self, continuation, details, request):
+        if details.timeout is None:
+            details = details._replace(timeout=3 * DEADLINE)
+        return continuation(details, request)
+
+
+class Stubs:
+    """The services behind one channel."""
+
+    def __init__(self, channel):
+        self.channel = grpc.intercept_channel(channel, Patience())
+        self.faults = fault_grpc.FaultServiceStub(self.channel)
+        self.agents = agent_grpc.AgentServiceStub(self.channel)
+        self.probes = probe_grpc.ProbeServiceStub(self.channel)
+
+
 class Daemon:
     """One faultd with directories of its own; told by sd_notify when it is ready."""
 
@@ -197,9 +216,8 @@ class Daemon:
                 self.unread = ready.dup()
                 wait_for(lambda: os.path.exists(self.socket), "the daemon listens")
         self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
-        self.faults = fault_grpc.FaultServiceStub(self.channel)
-        self.agents = agent_grpc.AgentServiceStub(self.channel)
-        self.probes = probe_grpc.ProbeServiceStub(self.channel)
+        stubs = Stubs(self.channel)
+        self.faults, self.agents, self.probes = stubs.faults, stubs.agents, stubs.probes
         return self
 
     def wait_for_ready(self, notifications):

@@ -21,7 +21,7 @@ class EngineFixture : public testing::Test {
   // What a call will have been answered with; empty until then.
   std::shared_ptr<Answer> Inject(const v1::InjectFaultRequest& request) {
     auto answer = std::make_shared<Answer>();
-    engine().Inject(request, "uid=0(root)",
+    engine().Inject(request, {"uid=0(root)", "user:0", Role::kAdmin},
                     [answer](StatusOr<v1::Fault> fault) { *answer = std::move(fault); });
     return answer;
   }

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/caller.h"
+#include "google/protobuf/message.h"
+#include "rpc/peers.h"
+
+namespace faultd {
+
+// Who has which role, as the configuration says.
+struct AccessConfig {
+  // Entries as in rpc/principal.h.
+  std::vector<std::string> admins = {"user:root"};
+  std::vector<std::string> operators;
+  std::vector<std::string> observers;
+  // Whoever is authenticated may revert any fault, whatever the role.
+  bool anyone_may_revert = true;
+};
+
+// Which role a method needs. A method without a rule is refused to everybody.
+struct AccessRule {
+  std::string_view
+      request;  // the full name of its request message, which each method has of its own
+  Role role;
+};
+// One for every method of faultd.v1.
+const std::vector<AccessRule>& AccessRules();
+
+// What every RPC asks first: may this caller do this. Used from any thread.
+class Access {
+ public:
+  // Looks the users and groups up; those that do not exist are logged, and nobody is them.
+  Access(AccessConfig config, const Peers& peers);
+
+  // The role of somebody with these names (Peer::names).
+  Role RoleOf(const std::vector<std::string>& names) const;
+
+  // Who calls. UNAUTHENTICATED when the connection says nothing of its peer; PERMISSION_DENIED,
+  // naming the role that is needed, when the caller may not call this method at all.
+  StatusOr<Caller> Authorise(const grpc::CallbackServerContext& context,
+                             const google::protobuf::Message& request) const;
+
+  // PERMISSION_DENIED unless the fault, which belongs to `owner`, is the caller's own or the caller
+  // is an admin.
+  Status MayChange(const Caller& caller, std::string_view owner) const;
+  // The same, but for reverting, which everybody may unless the configuration says otherwise.
+  Status MayRevert(const Caller& caller, std::string_view owner) const;
+
+ private:
+  AccessConfig config_;
+  const Peers& peers_;
+};
+
+}  // namespace faultd
