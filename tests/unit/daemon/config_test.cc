@@ -90,10 +90,11 @@ assume_active = true
 }
 
 TEST(Config, NamesWhatIsWrongAndWhere) {
-  EXPECT_EQ(ErrorOf("[limitz]\n"),
-            "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, "
-            "emf, guards, "
-            "limits, network, prometheus, protect, stress and [[probe]]");
+  EXPECT_EQ(
+      ErrorOf("[limitz]\n"),
+      "faultd.toml:1:2: unknown section [limitz]; there are access, aws, cloudwatch, daemon, ecs, "
+      "emf, guards, "
+      "limits, network, prometheus, protect, stress, tcp and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");
@@ -246,6 +247,44 @@ TEST(ResolvConf, TakesAddressesOfNameservers) {
   ASSERT_EQ(addresses.size(), 2u);
   EXPECT_EQ(addresses[0].ToString(), "10.0.0.2");
   EXPECT_EQ(addresses[1].ToString(), "fe80::1");
+}
+
+TEST(Config, TcpNeedsItsKeys) {
+  EXPECT_EQ(ErrorOf("[tcp]\nlisten = \"0.0.0.0:7443\"\n"),
+            "faultd.toml:1:1: tcp.certificate: is missing; [tcp] needs listen, certificate, key "
+            "and client_ca");
+  EXPECT_EQ(
+      ErrorOf("[tcp]\nlisten = \"localhost:7443\"\n"),
+      "faultd.toml:2:10: tcp.listen: expected an address and a port, such as \"0.0.0.0:7443\" or "
+      "\"[::]:7443\"");
+  EXPECT_EQ(ErrorOf("[tcp]\nkey = \"key.pem\"\n"),
+            "faultd.toml:2:7: tcp.key: expected an absolute path");
+  const auto config = ParseConfig(
+      "[tcp]\nlisten = \"[::]:0\"\ncertificate = \"/a\"\nkey = \"/b\"\nclient_ca = \"/c\"\ncrl = "
+      "\"/d\"\n"
+      "allow = [\"dns:*.example.org\"]\n",
+      "faultd.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->tcp.listen, "[::]:0");
+  EXPECT_EQ(config->tcp.tls.key, "/b");
+  EXPECT_EQ(config->tcp.tls.crl, "/d");
+  EXPECT_EQ(config->tcp.tls.allow, std::vector<std::string>{"dns:*.example.org"});
+}
+
+TEST(Config, OperatorsAreTheGroupOfTheSocketUnlessItSaysOtherwise) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(ParseConfig("", "")->access.operators, Names{"group:faultd"});
+  EXPECT_EQ(ParseConfig("[daemon]\nsocket_group = \"ops\"\n", "")->access.operators,
+            Names{"group:ops"});
+  EXPECT_EQ(ParseConfig("[access]\noperators = []\n", "")->access.operators, Names{});
+  EXPECT_EQ(ParseConfig("[access]\nadmins = [\"user:eve\"]\n", "")->access.admins,
+            Names{"user:eve"});
+  EXPECT_FALSE(ParseConfig("[access]\nanyone_may_revert = false\n", "")->access.anyone_may_revert);
+  EXPECT_EQ(
+      ErrorOf("[access]\nobservers = [\"eve\"]\n"),
+      "faultd.toml:2:13: access.observers: \"eve\" is nobody; write \"user:NAME\", \"group:NAME\", "
+      "\"uri:PATTERN\", \"dns:PATTERN\", \"email:PATTERN\" or \"ip:ADDRESS\", with \"**\" at the "
+      "end only");
 }
 
 }  // namespace
