@@ -47,7 +47,8 @@ TEST(PlanTest, FlowerAddsItsHooksToTheRecord) {
 
 TEST(PlanTest, NamesGoIntoTheRecordWithTheirAddresses) {
   TestHost host;
-  const ResolvedNames names = {{"db.example", {{Family::kIpv4, 0x0a000001}, {Family::kIpv6, 1}}}};
+  const ResolvedNames names = {
+      {"db.example", {*IpPrefix::Parse("10.0.0.1"), *IpPrefix::Parse("::1")}}};
   auto plan = Plan(host, R"(loss { target { to { host: "db.example" } direction: DIRECTION_INGRESS }
                                    percent: 7.5 })",
                    names);
