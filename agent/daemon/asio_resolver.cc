@@ -31,6 +31,7 @@ std::vector<IpPrefix> AddressesOf(const tcp::resolver::results_type& results) {
   });
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   std::vector<IpPrefix> prefixes;
+  prefixes.reserve(addresses.size());
   for (const IpAddress& address : addresses)
     prefixes.push_back({address, AddressBits(address.family)});
   return prefixes;
