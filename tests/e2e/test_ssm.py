@@ -14,7 +14,7 @@ from lab import tcp_outcome, udp_outcome, wait_for
 from ssm_lab import Command
 from test_stress import MIB, cpu_seconds, file_system, io_bytes, resident_bytes, usage
 
-CONFIG = '[ecs]\nagent = "{}"\n'
+CONFIG = '[ecs]\nagent = "{}"\n[protect]\nendpoints = ["{}"]\n'
 
 
 class SsmTest(unittest.TestCase):
@@ -27,7 +27,7 @@ class SsmTest(unittest.TestCase):
             cls.disk = stack.enter_context(file_system())
             cls.aws = aws_lab.StandIn()
             stack.callback(cls.aws.close)
-            cls.daemon = lab.Daemon(config=CONFIG.format(cls.aws.url))
+            cls.daemon = lab.Daemon(config=CONFIG.format(cls.aws.url, cls.network.v4(7)))
             cls.daemon.environment = cls.aws.environment
             cls.addClassCleanup(stack.pop_all().close)
         cls.daemon.start()
@@ -90,27 +90,35 @@ class SsmTest(unittest.TestCase):
         self.check("Network-Packet-Loss", f"Sources={self.far}/32,{self.network.v6(3)}", "LossPercent=100", effect=effect)
 
     def test_loss_of_a_zone(self):
-        # The addresses .2 and .3 of the peer are the zone's subnet in this VPC.
+        # Of the zone's subnet in this VPC, .6 and .7, the latter is protected.
         self.aws.set(vpc="vpc-1", subnets=[
-            {"vpc": "vpc-1", "zone": "eu-west-1c", "zone_id": "euw1-az3", "cidr": self.network.v4(2) + "/31",
-             "ipv6": [self.network.v6(2) + "/127"]},
+            {"vpc": "vpc-1", "zone": "eu-west-1c", "zone_id": "euw1-az3", "cidr": self.network.v4(6) + "/31",
+             "ipv6": [self.network.v6(6) + "/127"]},
             {"vpc": "vpc-2", "zone": "eu-west-1c", "zone_id": "euw1-az3", "cidr": self.network.v4(4) + "/32"},
             {"vpc": "vpc-1", "zone": "eu-west-1b", "zone_id": "euw1-az1", "cidr": self.network.v4(5) + "/32"}])
 
         def effect(fault):
             self.assertIn(source, fault.summary)
-            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (2, 3, 4, 5)], ["hangs", "hangs", "ok", "ok"])
-            self.assertEqual([tcp_outcome(self.network.v6(n), self.port) for n in (3, 4)], ["hangs", "ok"])
+            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (4, 5, 6, 7)], ["ok", "ok", "hangs", "ok"])
+            self.assertEqual([tcp_outcome(self.network.v6(n), self.port) for n in (5, 7)], ["ok", "hangs"])
 
         for source in ("eu-west-1c", "euw1-az3"):
             self.check("Network-Packet-Loss", f"Sources={source}", "TrafficType=egress", "LossPercent=100", effect=effect)
 
+    def test_blackhole_of_a_local_zone(self):
+        self.aws.set(vpc="vpc-1", subnets=[{"vpc": "vpc-1", "zone": "eu-west-1-lon-1a", "zone_id": "euw1-lon1-az1",
+                                            "cidr": self.network.v4(4) + "/31"}])
+        fault = self.daemon.inject("blackhole", to="eu-west-1-lon-1a")
+        self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (3, 4, 5, 6)], ["ok", "hangs", "hangs", "ok"])
+        self.daemon.revert(fault.id)
+        self.assertEqual(tcp_outcome(self.network.v4(4), self.port), "ok")
+
     def test_loss_of_a_service(self):
-        self.aws.set(prefix_lists={"com.amazonaws.eu-west-1.s3": [self.network.v4(6) + "/31", self.network.v4(3) + "/32"],
+        self.aws.set(prefix_lists={"com.amazonaws.eu-west-1.s3": [self.network.v4(8) + "/31", self.network.v4(3) + "/32"],
                                    "com.amazonaws.eu-west-1.ipv6.s3": [self.network.v6(6) + "/127"]}, ec2_page=1)
 
         def effect(_):
-            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (3, 5, 6, 7, 8)], ["hangs", "ok", "hangs", "hangs", "ok"])
+            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (3, 5, 8, 9)], ["hangs", "ok", "hangs", "hangs"])
             self.assertEqual([tcp_outcome(self.network.v6(n), self.port) for n in (5, 7)], ["ok", "hangs"])
 
         self.check("Network-Packet-Loss", "Sources=S3", "LossPercent=100", effect=effect)

@@ -132,6 +132,19 @@ TEST(PlanTest, PartlyProtectedTargetIsAWarning) {
       IsEmpty());
 }
 
+TEST(PlanTest, ZoneWithAProtectedEndpointIsPartlyProtected) {
+  TestHost host;
+  const ProtectedEndpoints endpoints = {.control_endpoints = {*IpAddress::Parse("10.0.16.9")}};
+  ASSERT_TRUE(host.network().SetProtected(BuildProtection(endpoints)).ok());
+  constexpr char kSpec[] = R"(blackhole { target { to { host: "us-east-1a" } } })";
+  auto plan = Plan(host, kSpec, {{"us-east-1a", {*IpPrefix::Parse("10.0.16.0/20")}}});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->warnings.size(), 1u);
+  EXPECT_EQ(plan->changes.back(), "treat us-east-1a as 10.0.16.0/20, and look it up again");
+  plan = Plan(host, kSpec, {{"us-east-1a", {*IpPrefix::Parse("10.0.32.0/20")}}});
+  EXPECT_THAT(plan->warnings, IsEmpty());
+}
+
 TEST(CapabilityTest, NftablesHasAll) {
   TestHost host;
   for (const FaultKind* kind : FaultKinds()) {
