@@ -1,7 +1,5 @@
 #include "ctl/endpoint.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <string>
 
@@ -75,23 +73,6 @@ StatusOr<Parts> Split(std::string_view text) {
       "e.g. [2001:db8::5]:443");
 }
 
-// What AWS's own documents take for a group of addresses, and what would be looked up as a name
-// here. The one place that knows them.
-Status RefuseUnresolved(std::string_view host) {
-  static const RE2 kZone(
-      "(af|ap|ca|cn|eu|il|me|mx|sa|us)-((gov|isob?|isoe|isof)-)?"
-      "(north|south)?(north|south|east|west|central)-[0-9](-[a-z]{3}-[0-9])?[a-z]");
-  static const RE2 kZoneId(
-      "(af|ap|ca|cn|eu|il|me|mx|sa|us)[a-z]{1,3}[0-9](-[a-z]{3}[0-9])?-az[0-9]");
-  const re2::StringPiece text(host.data(), host.size());
-  const bool zone = RE2::FullMatch(text, kZone) || RE2::FullMatch(text, kZoneId);
-  if (!zone && host != "S3" && host != "DYNAMODB") return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      StrCat("is an ", zone ? "availability zone" : "AWS service",
-             ", whose addresses this version does not look up; give them as CIDRs, e.g. "
-             "10.0.16.0/20"));
-}
-
 StatusOr<v1::Endpoint> Parse(std::string_view text) {
   if (text.find("://") != std::string_view::npos) {
     return absl::InvalidArgumentError("is a URL; write host:port, e.g. db.example.com:5432");
@@ -99,7 +80,6 @@ StatusOr<v1::Endpoint> Parse(std::string_view text) {
   v1::Endpoint endpoint;
   RETURN_IF_ERROR(TakeProtocol(text, endpoint));
   ASSIGN_OR_RETURN(const Parts parts, Split(text));
-  RETURN_IF_ERROR(RefuseUnresolved(parts.host));
   if (parts.host != "any") endpoint.set_host(std::string(parts.host));
   if (parts.has_ports) {
     if (endpoint.protocol() == v1::PROTOCOL_ICMP)

@@ -11,6 +11,7 @@ namespace faultd::ctl {
 //
 //   10.0.0.0/8:5432/tcp   db.example.com:5432   [2001:db8::5]:443   [2001:db8::/32]:443
 //   2001:db8::/32         host:8000-8080/udp    :5432               any/icmp
+//   us-east-1a            S3:443
 //
 // No host, or "any", is every address. Whether the host is one is for the daemon to say. The
 // message of an error begins with the text in quotes.

@@ -16,9 +16,10 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& name, std::vector<std
 void AddTarget(CLI::App& app, FaultTexts& texts) {
   const std::string group = "Target";
   AddRepeated(app, "--to", texts.to,
-              "Packets to hit, by their far end: address, CIDR or host name, then :PORT or "
-              ":FIRST-LAST, then /tcp, /udp, /icmp; repeat for several. "
-              "E.g. 10.0.0.0/8:5432/tcp, db.example.com:5432, [2001:db8::5]:443, :5432")
+              "Packets to hit, by their far end: address, CIDR, host name, or on EC2 availability "
+              "zone, S3 or DYNAMODB, then :PORT or :FIRST-LAST, then /tcp, /udp, /icmp; repeat for "
+              "several. E.g. 10.0.0.0/8:5432/tcp, db.example.com:5432, [2001:db8::5]:443, :5432, "
+              "us-east-1a")
       ->type_name("ENDPOINT")
       ->group(group);
   app.add_flag("--all-traffic", texts.all_traffic, "Hit every packet")->group(group);

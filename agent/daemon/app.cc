@@ -23,6 +23,7 @@
 #include "daemon/asio_loop.h"
 #include "daemon/asio_resolver.h"
 #include "daemon/guardian_process.h"
+#include "daemon/host_resolver.h"
 #include "daemon/notify.h"
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
@@ -100,7 +101,7 @@ void RaiseFileLimit() {
 class App {
  public:
   explicit App(const AppOptions& options)
-      : options_(options), loop_(context_), resolver_(loop_), notifier_(loop_, clock_) {}
+      : options_(options), loop_(context_), dns_(loop_), notifier_(loop_, clock_) {}
 
   Status Start();
   Status Run();
@@ -116,7 +117,7 @@ class App {
   SystemClock clock_;
   boost::asio::io_context context_{1};
   AsioLoop loop_;
-  AsioResolver resolver_;
+  AsioResolver dns_;
   SystemdNotifier notifier_;
   std::string boot_id_;
   std::optional<FileLock> lock_;
@@ -124,6 +125,7 @@ class App {
   std::optional<Journal> journal_;
   std::unique_ptr<Kernel> kernel_;
   std::optional<AwsSession> aws_;
+  std::optional<HostResolver> resolver_;
   std::optional<HostEcs> ecs_api_;
   std::optional<EcsDrains> ecs_;
   std::optional<Probes> probes_;
@@ -166,7 +168,7 @@ Status App::Start() {
   OpenAws();
   host_.emplace(Host{*kernel_, *network_, options_.config.stress, &*ecs_});
   host_->stress.journal_directory = paths.journal();
-  engine_.emplace(*host_, *journal_, loop_, resolver_, clock_, boot_id_, options_.config.limits);
+  engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.limits);
   probes_.emplace(context_, clock_, options_.config.probes);
   host_probes_.emplace(*probes_);
   guards_.emplace(context_, loop_, clock_, *host_probes_, aws_->api,
@@ -183,7 +185,7 @@ Status App::Start() {
   probes_->Watch([this](const ProbeHistory& probe) { publishing_->Note(probe); });
   probes_->Start();
   RETURN_IF_ERROR(Annotate(engine_->TakeUpRecords(), "recovery"));
-  protection_.emplace(loop_, resolver_, options_.config.protect, options_.config.aws_region,
+  protection_.emplace(loop_, *resolver_, options_.config.protect, options_.config.aws_region,
                       [this](const ProtectedEndpoints& endpoints) {
                         const Status status = network_->SetProtected(BuildProtection(endpoints));
                         if (!status.ok()) spdlog::error("{}", std::string(status.message()));
@@ -197,6 +199,10 @@ void App::OpenAws() {
   aws_.emplace(MakeAwsSession(context_, clock_, environment, options_.config.aws_region));
   const bool has_metadata =
       IsEc2Instance() || environment.contains("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  HostResolver::Find find;
+  if (has_metadata)
+    find = [this](AddressGroup group) { return FindPrefixes(*aws_, std::move(group)); };
+  resolver_.emplace(loop_, clock_, dns_, std::move(find), HostResolver::Options());
   ecs_api_.emplace(context_, *aws_, options_.config.ecs_agent, has_metadata);
   ecs_.emplace(*ecs_api_, clock_, options_.config.ecs);
   ecs_->Look().IgnoreError();  // so that the first who asks is told

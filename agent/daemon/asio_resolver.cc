@@ -20,7 +20,7 @@ struct Query {
   Resolver::Callback done;
 };
 
-std::vector<IpAddress> AddressesOf(const tcp::resolver::results_type& results) {
+std::vector<IpPrefix> AddressesOf(const tcp::resolver::results_type& results) {
   std::vector<IpAddress> addresses;
   for (const auto& entry : results) {
     auto address = IpAddress::Parse(entry.endpoint().address().to_string());
@@ -30,7 +30,11 @@ std::vector<IpAddress> AddressesOf(const tcp::resolver::results_type& results) {
     return std::pair(a.family, a.value) < std::pair(b.family, b.value);
   });
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  return addresses;
+  std::vector<IpPrefix> prefixes;
+  prefixes.reserve(addresses.size());
+  for (const IpAddress& address : addresses)
+    prefixes.push_back({address, AddressBits(address.family)});
+  return prefixes;
 }
 
 }  // namespace
@@ -38,7 +42,7 @@ std::vector<IpAddress> AddressesOf(const tcp::resolver::results_type& results) {
 void AsioResolver::Resolve(const std::string& name, Callback done) {
   auto query = std::make_shared<Query>(loop_.context());
   query->done = std::move(done);
-  const auto answer = [query](StatusOr<std::vector<IpAddress>> addresses) {
+  const auto answer = [query](StatusOr<std::vector<IpPrefix>> addresses) {
     if (auto callback = std::exchange(query->done, nullptr)) callback(std::move(addresses));
   };
   query->timer = loop_.At(SystemClock().Now() + kTimeout, [answer] {

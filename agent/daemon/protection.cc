@@ -88,7 +88,7 @@ void Protection::LookUp(std::function<void()> done) {
     return done();
   }
   for (const std::string& name : names) {
-    resolver_.Resolve(name, [this, name, left, done](StatusOr<std::vector<IpAddress>> addresses) {
+    resolver_.Resolve(name, [this, name, left, done](StatusOr<std::vector<IpPrefix>> addresses) {
       if (addresses.ok()) addresses_[name] = *std::move(addresses);
       if (--*left > 0) return;
       Publish();
@@ -101,15 +101,12 @@ void Protection::Publish() {
   ProtectedEndpoints endpoints;
   endpoints.resolvers = Resolvers();
   for (const std::string& name : ControlEndpoints()) {
-    const auto& known = addresses_[name];
-    endpoints.control_endpoints.insert(endpoints.control_endpoints.end(), known.begin(),
-                                       known.end());
+    for (const IpPrefix& known : addresses_[name])
+      endpoints.control_endpoints.push_back(known.address);
   }
   for (const std::string& each : configured_) {
-    std::vector<IpPrefix> prefixes;
+    std::vector<IpPrefix> prefixes = addresses_[each];
     if (auto prefix = IpPrefix::Parse(each); prefix.ok()) prefixes.push_back(*prefix);
-    for (const IpAddress& address : addresses_[each])
-      prefixes.push_back({address, AddressBits(address.family)});
     for (const IpPrefix& prefix : prefixes) {
       endpoints.configured.push_back({AddressSet(prefix.address.family, {prefix.range()})});
     }

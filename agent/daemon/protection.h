@@ -41,7 +41,7 @@ class Protection {
   const std::vector<std::string> configured_;
   std::string region_;
   const Changed changed_;
-  std::map<std::string, std::vector<IpAddress>> addresses_;  // of every name, as last known
+  std::map<std::string, std::vector<IpPrefix>> addresses_;  // of every name, as last known
 };
 
 // Addresses on the "nameserver" lines of a resolv.conf(5).

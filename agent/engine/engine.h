@@ -91,7 +91,7 @@ class Engine {
  private:
   static constexpr std::chrono::seconds kRemoteGrace{20};
 
-  // Addresses of a name, and when each was last seen.
+  // Addresses and CIDRs of a name, and when each was last seen.
   using SeenAddresses = std::map<std::string, BootTime>;
   struct Entry {
     v1::Fault fault;
@@ -154,6 +154,7 @@ class Engine {
   void StartLookups(Entry& entry);
   void RefreshNames(const std::string& id);
   void NoteAddresses(Entry& entry, const ResolvedNames& resolved);
+  static ResolvedNames NamesInUse(const Entry& entry);
   void ApplyNames(Entry& entry);
 
   Host& host_;

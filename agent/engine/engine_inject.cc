@@ -126,11 +126,7 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
 
 // From the plan to the injection in one go: nothing else runs on the loop in between.
 void Engine::Activate(Entry& entry) {
-  ResolvedNames names;
-  for (const auto& [name, addresses] : entry.names) {
-    for (const auto& [address, seen] : addresses) names[name].push_back(*IpAddress::Parse(address));
-  }
-  StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), names, host_);
+  StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), NamesInUse(entry), host_);
   if (!plan.ok()) return Fail(entry, plan.status());
   entry.undo = plan->undo;
   entry.fault.set_summary(plan->summary);

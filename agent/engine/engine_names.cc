@@ -1,4 +1,4 @@
-// Host names of faults: looked up before the start and again during the lease.
+// Names in faults: looked up before the start and again during the lease.
 #include <utility>
 
 #include "base/strings.h"
@@ -20,7 +20,7 @@ void Engine::ResolveAll(const std::vector<std::string>& names,
       std::make_shared<Gathering>(Gathering{names.size(), {}, absl::OkStatus(), std::move(done)});
   for (const std::string& name : names) {
     resolver_.Resolve(
-        name, [alive = alive_, gathering, name](StatusOr<std::vector<IpAddress>> addresses) {
+        name, [alive = alive_, gathering, name](StatusOr<std::vector<IpPrefix>> addresses) {
           if (!*alive) return;
           if (addresses.ok()) {
             gathering->names[name] = *std::move(addresses);
@@ -44,10 +44,18 @@ void Engine::NoteAddresses(Entry& entry, const ResolvedNames& resolved) {
   const BootTime now = clock_.Now();
   for (const auto& [name, addresses] : resolved) {
     SeenAddresses& seen = entry.names[name];
-    for (const IpAddress& address : addresses) seen[address.ToString()] = now;
+    for (const IpPrefix& address : addresses) seen[address.ToString()] = now;
     std::erase_if(seen,
                   [&](const auto& each) { return each.second + limits_.resolve_grace < now; });
   }
+}
+
+ResolvedNames Engine::NamesInUse(const Entry& entry) {
+  ResolvedNames names;
+  for (const auto& [name, addresses] : entry.names) {
+    for (const auto& [address, seen] : addresses) names[name].push_back(*IpPrefix::Parse(address));
+  }
+  return names;
 }
 
 void Engine::RefreshNames(const std::string& id) {
@@ -73,10 +81,7 @@ void Engine::RefreshNames(const std::string& id) {
 // injects again, which changes the fault without a gap. On error the fault stays as it is until the
 // next look-up.
 void Engine::ApplyNames(Entry& entry) {
-  ResolvedNames names;
-  for (const auto& [name, addresses] : entry.names) {
-    for (const auto& [address, seen] : addresses) names[name].push_back(*IpAddress::Parse(address));
-  }
+  const ResolvedNames names = NamesInUse(entry);
   const std::string& id = entry.fault.id();
   StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), names, host_);
   Status status = plan.status();

@@ -33,8 +33,8 @@ struct Host {
   EcsDrains* ecs = nullptr;  // nullptr where there is no network to be had, as in the guardian
 };
 
-// Addresses of the names that FaultKind::names asked for.
-using ResolvedNames = std::map<std::string, std::vector<IpAddress>>;
+// Addresses and CIDRs of the names that FaultKind::names asked for.
+using ResolvedNames = std::map<std::string, std::vector<IpPrefix>>;
 
 struct FaultPlan {
   v1::Undo undo;
@@ -76,7 +76,8 @@ struct FaultKind {
   // begin with "spec.".
   Status (*validate)(const v1::FaultSpec& spec);
 
-  // Host names in a valid spec. The engine resolves them before plan and again during the lease.
+  // Names in a valid spec that stand for addresses. The engine resolves them before plan and again
+  // during the lease.
   std::vector<std::string> (*names)(const v1::FaultSpec& spec);
 
   // Gathers what plan needs to know and that takes a while, such as answers of AWS, and calls

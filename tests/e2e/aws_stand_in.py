@@ -4,7 +4,7 @@
     aws_stand_in.py [--port N]
 
 Prints its URL when it listens. Signatures of ECS, CloudWatch and EC2 calls are recomputed with botocore and refused
-when they differ, as are wrong clocks, unknown keys and expired tokens. What it should do wrong, and what it has seen,
+when they differ, as are parameters of EC2 that botocore does not know, wrong clocks, unknown keys and expired tokens. What it should do wrong, and what it has seen,
 goes over /_/: `GET /_/state` answers with the state below, `POST /_/state` changes members of it, `POST /_/reset`
 begins anew, `GET /_/calls` and `GET /_/metrics` list what has come. `faults` maps a service ("ecs", "monitoring", "ec2", "sts", "imds", "agent") to a list
 of what happens to its next calls: {"status": 500}, {"code": "ThrottlingException", "status": 400}, {"hang": true},
@@ -25,12 +25,16 @@ import xml.sax.saxutils
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.auth
+import botocore.parsers
+import botocore.serialize
+import botocore.session
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 ACCOUNT = "123456789012"
 MAX_SKEW = 300  # seconds
 ECS_TARGET = "AmazonEC2ContainerServiceV20141113."
+EC2_MODEL = botocore.session.get_session().get_service_model("ec2")
 
 lock = threading.RLock()
 calls = []
@@ -51,6 +55,12 @@ state = {
     "tasks": ["web", "batch"],
     "standalone": [],  # of the tasks, those that belong to no service
     "alarms": {},  # {name: {"state": "OK", "reason": "...", "composite": False}}, all but the name optional
+    "mac": "0a:1b:2c:3d:4e:5f",
+    "vpc": "vpc-0123456789abcdef0",
+    "zone_id": "euw1-az2",
+    "subnets": [],  # {"vpc": "vpc-...", "zone": "eu-west-1a", "zone_id": "euw1-az2", "cidr": "10.0.0.0/20", "ipv6": ["..."]}, the last two optional
+    "prefix_lists": {},  # {"com.amazonaws.eu-west-1.s3": ["52.218.0.0/17"]}
+    "ec2_page": 1000,  # items on a page of EC2's answers at most
     "denied": [],  # actions, "ecs:DescribeContainerInstances"
     "spot_action": None,
     "lifecycle_state": None,
@@ -137,13 +147,16 @@ def check_allowed(action):
         raise Refused(400 if action.startswith("ecs:") else 403,
                       "AccessDeniedException" if action.startswith("ecs:") else
                       "UnauthorizedOperation" if action.startswith("ec2:") else "AccessDenied",
-                      f"User: arn:aws:sts::{ACCOUNT}:assumed-role/web is not authorized to perform: {action}")
+                      f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{state['role']}/{state['instance_id']} is not authorized to perform: {action}")
 
 
 def metadata(path):
     tree = {
         "meta-data/instance-id": state["instance_id"],
         "meta-data/placement/region": state["region"],
+        "meta-data/placement/availability-zone-id": state["zone_id"],
+        "meta-data/mac": state["mac"],
+        f"meta-data/network/interfaces/macs/{state['mac']}/vpc-id": state["vpc"],
         "meta-data/instance-life-cycle": "spot" if state["spot_action"] else "on-demand",
         "meta-data/spot/instance-action": state["spot_action"] and json.dumps(state["spot_action"]),
         "meta-data/autoscaling/target-lifecycle-state": state["lifecycle_state"],
@@ -296,18 +309,84 @@ def cloudwatch(form, size):
             f"<RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></PutMetricDataResponse>")
 
 
+def ec2_xml(shape, value):
+    """A value as EC2 writes it, by botocore's description of its shape."""
+    if shape.type_name == "structure":
+        return "".join(f"<{name}>{ec2_xml(member, value[key])}</{name}>" for key, member in shape.members.items()
+                       if key in value for name in [member.serialization.get("name", key)])
+    if shape.type_name == "list":
+        return "".join(f"<item>{ec2_xml(shape.member, each)}</item>" for each in value)
+    return xml.sax.saxutils.escape(str(value))
+
+
+def prefix_list_id(name):
+    return f"pl-{uuid.uuid5(uuid.NAMESPACE_DNS, name).hex[:8]}"
+
+
+def subnets(filters):
+    known = {"vpc-id": "vpc", "availability-zone": "zone", "availability-zone-id": "zone_id"}
+    return [{"SubnetId": f"subnet-{n}", "VpcId": each["vpc"], "AvailabilityZone": each["zone"], "AvailabilityZoneId": each["zone_id"],
+             "State": "available", **({"CidrBlock": each["cidr"]} if "cidr" in each else {}),
+             "Ipv6CidrBlockAssociationSet": [{"AssociationId": f"subnet-cidr-assoc-{n}", "Ipv6CidrBlock": cidr,
+                                              "Ipv6CidrBlockState": {"State": "associated"}} for cidr in each.get("ipv6", [])]}
+            for n, each in enumerate(state["subnets"]) if all(each[known[name]] in values for name, values in filters.items())]
+
+
+def prefix_lists(filters):
+    return [{"PrefixListId": prefix_list_id(name), "AddressFamily": "IPv6" if ".ipv6." in name else "IPv4", "PrefixListName": name,
+             "OwnerId": "AWS"} for name in state["prefix_lists"] if name in filters["prefix-list-name"]]
+
+
+def prefix_list_entries(wanted):
+    for name, cidrs in state["prefix_lists"].items():
+        if prefix_list_id(name) == wanted:
+            return [{"Cidr": cidr} for cidr in cidrs]
+    raise Refused(400, "InvalidPrefixListID.NotFound", f"The prefix list ID '{wanted}' does not exist")
+
+
+def name_tags(filters):
+    if state["name_tag"] is None or filters != {"resource-id": [state["instance_id"]], "key": ["Name"]}:
+        return []
+    return [{"ResourceId": state["instance_id"], "ResourceType": "instance", "Key": "Name", "Value": state["name_tag"]}]
+
+
+EC2_ACTIONS = {  # the list in the answer, most items on a page, its items
+    "DescribeTags": ("Tags", 1000, lambda arguments: name_tags(arguments["filters"])),
+    "DescribeSubnets": ("Subnets", 1000, lambda arguments: subnets(arguments["filters"])),
+    "DescribeManagedPrefixLists": ("PrefixLists", 100, lambda arguments: prefix_lists(arguments["filters"])),
+    "GetManagedPrefixListEntries": ("Entries", 100, lambda arguments: prefix_list_entries(arguments["PrefixListId"])),
+}
+
+
 def ec2(form):
     action = form.get("Action")
     check_allowed(f"ec2:{action}")
-    if action != "DescribeTags" or form.get("Version") != "2016-11-15":
+    if action not in EC2_ACTIONS:
         raise Refused(400, "InvalidAction", f"{action} is not known here")
-    filters = {form[f"Filter.{n}.Name"]: form[f"Filter.{n}.Value.1"] for n in (1, 2) if f"Filter.{n}.Name" in form}
-    item = ""
-    if state["name_tag"] is not None and filters == {"resource-id": state["instance_id"], "key": "Name"}:
-        item = (f"<item><resourceId>{state['instance_id']}</resourceId><resourceType>instance</resourceType>"
-                f"<key>Name</key><value>{state['name_tag']}</value></item>")
-    return ('<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-            f"<requestId>{uuid.uuid4()}</requestId><tagSet>{item}</tagSet></DescribeTagsResponse>")
+    key, largest, find = EC2_ACTIONS[action]
+    filters = {}
+    for name, value in form.items():
+        if parts := re.fullmatch(r"Filter\.(\d+)\.Value\.\d+", name):
+            filters.setdefault(form[f"Filter.{parts[1]}.Name"], []).append(value)
+    arguments = {name: form[name] for name in ("PrefixListId", "NextToken") if name in form}
+    if filters:
+        arguments["Filters"] = [{"Name": name, "Values": values} for name, values in filters.items()]
+    if "MaxResults" in form:
+        arguments["MaxResults"] = int(form["MaxResults"])
+    operation = EC2_MODEL.operation_model(action)
+    # Refuses what the API does not know, and leaves no parameter aside.
+    expected = botocore.serialize.create_serializer("ec2").serialize_to_request(arguments, operation)["body"]
+    if form != {name: str(value) for name, value in expected.items()} or arguments.get("MaxResults", 5) > largest:
+        raise Refused(400, "InvalidParameterValue", f"botocore sends {expected}, got {form}")
+    found = find({**arguments, "filters": filters})
+    first, size = int(form.get("NextToken", 0)), min(arguments.get("MaxResults", largest), state["ec2_page"])
+    answer = {key: found[first:first + size], **({"NextToken": str(first + size)} if first + size < len(found) else {})}
+    text = (f'<{action}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>{uuid.uuid4()}</requestId>'
+            f"{ec2_xml(operation.output_shape, answer)}</{action}Response>")
+    parsed = botocore.parsers.create_parser("ec2").parse({"body": text.encode(), "headers": {}, "status_code": 200}, operation.output_shape)
+    if {name: value for name, value in parsed.items() if name != "ResponseMetadata"} != answer:
+        raise Refused(500, "InternalFailure", f"botocore reads {parsed}, not {answer}")
+    return text
 
 
 def caller_identity():

@@ -14,7 +14,7 @@ from lab import tcp_outcome, udp_outcome, wait_for
 from ssm_lab import Command
 from test_stress import MIB, cpu_seconds, file_system, io_bytes, resident_bytes, usage
 
-CONFIG = '[ecs]\nagent = "{}"\n'
+CONFIG = '[ecs]\nagent = "{}"\n[protect]\nendpoints = ["{}"]\n'
 
 
 class SsmTest(unittest.TestCase):
@@ -27,7 +27,7 @@ class SsmTest(unittest.TestCase):
             cls.disk = stack.enter_context(file_system())
             cls.aws = aws_lab.StandIn()
             stack.callback(cls.aws.close)
-            cls.daemon = lab.Daemon(config=CONFIG.format(cls.aws.url))
+            cls.daemon = lab.Daemon(config=CONFIG.format(cls.aws.url, cls.network.v4(7)))
             cls.daemon.environment = cls.aws.environment
             cls.addClassCleanup(stack.pop_all().close)
         cls.daemon.start()
@@ -42,6 +42,7 @@ class SsmTest(unittest.TestCase):
     def tearDown(self):
         self.daemon.faults.RevertAll(lab.pb.RevertAllRequest())
         wait_for(lambda: self.snapshot() == self.before, "the host is as it was")
+        self.aws.reset()
 
     def command(self, name, *arguments):
         return Command(self.daemon, name, *arguments)
@@ -87,6 +88,40 @@ class SsmTest(unittest.TestCase):
             self.assertEqual(tcp_outcome(self.network.v4(5), self.port), "ok")
 
         self.check("Network-Packet-Loss", f"Sources={self.far}/32,{self.network.v6(3)}", "LossPercent=100", effect=effect)
+
+    def test_loss_of_a_zone(self):
+        # Of the zone's subnet in this VPC, .6 and .7, the latter is protected.
+        self.aws.set(vpc="vpc-1", subnets=[
+            {"vpc": "vpc-1", "zone": "eu-west-1c", "zone_id": "euw1-az3", "cidr": self.network.v4(6) + "/31",
+             "ipv6": [self.network.v6(6) + "/127"]},
+            {"vpc": "vpc-2", "zone": "eu-west-1c", "zone_id": "euw1-az3", "cidr": self.network.v4(4) + "/32"},
+            {"vpc": "vpc-1", "zone": "eu-west-1b", "zone_id": "euw1-az1", "cidr": self.network.v4(5) + "/32"}])
+
+        def effect(fault):
+            self.assertIn(source, fault.summary)
+            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (4, 5, 6, 7)], ["ok", "ok", "hangs", "ok"])
+            self.assertEqual([tcp_outcome(self.network.v6(n), self.port) for n in (5, 7)], ["ok", "hangs"])
+
+        for source in ("eu-west-1c", "euw1-az3"):
+            self.check("Network-Packet-Loss", f"Sources={source}", "TrafficType=egress", "LossPercent=100", effect=effect)
+
+    def test_blackhole_of_a_local_zone(self):
+        self.aws.set(vpc="vpc-1", subnets=[{"vpc": "vpc-1", "zone": "eu-west-1-lon-1a", "zone_id": "euw1-lon1-az1",
+                                            "cidr": self.network.v4(4) + "/31"}])
+        fault = self.daemon.inject("blackhole", to="eu-west-1-lon-1a")
+        self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (3, 4, 5, 6)], ["ok", "hangs", "hangs", "ok"])
+        self.daemon.revert(fault.id)
+        self.assertEqual(tcp_outcome(self.network.v4(4), self.port), "ok")
+
+    def test_loss_of_a_service(self):
+        self.aws.set(prefix_lists={"com.amazonaws.eu-west-1.s3": [self.network.v4(8) + "/31", self.network.v4(3) + "/32"],
+                                   "com.amazonaws.eu-west-1.ipv6.s3": [self.network.v6(6) + "/127"]}, ec2_page=1)
+
+        def effect(_):
+            self.assertEqual([tcp_outcome(self.network.v4(n), self.port) for n in (3, 5, 8, 9)], ["hangs", "ok", "hangs", "hangs"])
+            self.assertEqual([tcp_outcome(self.network.v6(n), self.port) for n in (5, 7)], ["ok", "hangs"])
+
+        self.check("Network-Packet-Loss", "Sources=S3", "LossPercent=100", effect=effect)
 
     def test_loss_without_sources_hits_what_goes_out(self):
         def effect(fault):
@@ -177,12 +212,23 @@ class SsmTest(unittest.TestCase):
         self.assertEqual((result["status"], result["response_code"], len(result["lines"])), ("Failed", code, 1), result)
         return result["lines"][0]["error"]
 
-    def test_sources_that_this_version_does_not_look_up(self):
-        for source, what in (("S3", "AWS service"), ("DYNAMODB", "AWS service"), ("us-east-1a", "availability zone"), ("use1-az1", "availability zone")):
+    def test_sources_without_addresses(self):
+        self.aws.set(vpc="vpc-1", subnets=[])
+        for source, why in (("eu-west-1a", "the VPC of this host, vpc-1, has no subnet in this availability zone"),
+                            ("us-east-1a", "it is no availability zone of eu-west-1, the region of this host"),
+                            ("use1-az1", "it is no availability zone of eu-west-1, the region of this host"),
+                            ("DYNAMODB", "EC2 has no addresses in a prefix list com.amazonaws.eu-west-1.dynamodb here")):
             for name in ("Network-Latency", "Network-Packet-Loss"):
-                self.assertEqual(self.refusal(2, name, f"Sources=10.9.0.3,{source}"),
-                                 f'--to: "{source}" is an {what}, whose addresses this version does not look up; give them as CIDRs, '
-                                 "e.g. 10.0.16.0/20")
+                self.assertEqual(self.refusal(4, name, f"Sources=10.9.0.3,{source}"), f"the name {source} does not resolve: {why}")
+
+    def test_sources_that_the_role_may_not_look_up(self):
+        self.aws.set(denied=["ec2:DescribeSubnets", "ec2:GetManagedPrefixListEntries"],
+                     prefix_lists={"com.amazonaws.eu-west-1.dynamodb": ["10.9.0.3/32"]})
+        for source, action in (("eu-west-1b", "ec2:DescribeSubnets"), ("DYNAMODB", "ec2:GetManagedPrefixListEntries")):
+            self.assertEqual(self.refusal(4, "Network-Packet-Loss", f"Sources={source}"),
+                             f"the name {source} does not resolve: {action}: UnauthorizedOperation: User: "
+                             "arn:aws:sts::123456789012:assumed-role/web/i-0123456789abcdef0 is not authorized to perform: "
+                             f"{action} (the role of this host needs a policy that allows {action})")
 
     def test_refusals_of_the_daemon(self):
         self.assertIn("nosuch0", self.refusal(4, "Network-Packet-Loss", "Interface=nosuch0"))

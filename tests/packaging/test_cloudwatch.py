@@ -180,7 +180,8 @@ class PolicyTest(unittest.TestCase):
     CONDITIONS = {"cloudwatch:PutMetricData": {"cloudwatch:namespace"}, "ecs:UpdateContainerInstancesState": {"ecs:cluster"},
                   "ecs:DescribeContainerInstances": {"ecs:cluster"}, "ecs:ListTasks": {"ecs:cluster"}, "ecs:DescribeTasks": {"ecs:cluster"}}
     # Actions that cannot be narrowed to a resource, or not for composite alarms.
-    ANY_RESOURCE = {"cloudwatch:PutMetricData", "cloudwatch:DescribeAlarms", "ec2:DescribeTags"}
+    ANY_RESOURCE = {"cloudwatch:PutMetricData", "cloudwatch:DescribeAlarms", "ec2:DescribeTags", "ec2:DescribeSubnets",
+                    "ec2:DescribeManagedPrefixLists"}
 
     @classmethod
     def setUpClass(cls):
@@ -202,7 +203,8 @@ class PolicyTest(unittest.TestCase):
 
     def test_allows_what_the_agent_calls_and_no_more(self):
         allowed = sorted(action for statement in self.statements for action in self.actions(statement))
-        self.assertEqual(allowed, ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData", "ec2:DescribeTags",
+        self.assertEqual(allowed, ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData", "ec2:DescribeManagedPrefixLists",
+                                   "ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:GetManagedPrefixListEntries",
                                    "ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks",
                                    "ecs:UpdateContainerInstancesState"])
         for action in allowed:

@@ -187,7 +187,7 @@ class CallTest(unittest.TestCase):
         self.assertEqual(self.call("Network-Latency", Sources="db", DelayMilliseconds="5"),
                          "latency --delay 5ms --jitter 5ms --to db --direction ingress --flows-percent 100")
 
-    def test_sources_that_are_not_resolved_reach_faultctl_as_they_are(self):
+    def test_zones_and_services_reach_faultctl_as_they_are(self):
         self.assertEqual(self.call("Network-Packet-Loss", Sources="S3,DYNAMODB,us-east-1a,use1-az1"),
                          "loss --percent 7 --to S3 --to DYNAMODB --to us-east-1a --to use1-az1 --direction ingress --flows-percent 100")
 

@@ -16,8 +16,8 @@ void FakeResolver::Resolve(const std::string& name, Callback done) {
 }
 
 void FakeResolver::Set(const std::string& name, const std::vector<std::string>& addresses) {
-  std::vector<IpAddress> parsed;
-  for (const std::string& address : addresses) parsed.push_back(*IpAddress::Parse(address));
+  std::vector<IpPrefix> parsed;
+  for (const std::string& address : addresses) parsed.push_back(*IpPrefix::Parse(address));
   answers_[name] = std::move(parsed);
 }
 

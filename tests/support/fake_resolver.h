@@ -26,7 +26,7 @@ class FakeResolver final : public Resolver {
   size_t lookups() const { return lookups_; }
 
  private:
-  using Answer = StatusOr<std::vector<IpAddress>>;
+  using Answer = StatusOr<std::vector<IpPrefix>>;
 
   Loop& loop_;
   std::map<std::string, Answer> answers_;

@@ -65,7 +65,7 @@ ResolvedNames NamesFrom(const v1::NetworkUndo& undo) {
   ResolvedNames names;
   for (const v1::ResolvedName& each : undo.names()) {
     for (const std::string& text : each.addresses()) {
-      if (auto address = IpAddress::Parse(text); address.ok())
+      if (auto address = IpPrefix::Parse(text); address.ok())
         names[each.name()].push_back(*address);
     }
   }
@@ -118,7 +118,7 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
   for (const auto& [name, addresses] : names) {
     v1::ResolvedName* resolved = undo.add_names();
     resolved->set_name(name);
-    for (const IpAddress& address : addresses) resolved->add_addresses(address.ToString());
+    for (const IpPrefix& address : addresses) resolved->add_addresses(address.ToString());
     plan.changes.push_back(StrCat("treat ", name, " as ",
                                   absl::StrJoin(resolved->addresses(), ", "),
                                   ", and look it up again"));

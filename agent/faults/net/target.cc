@@ -130,9 +130,7 @@ Status AppendAddresses(const std::string& host, const ResolvedNames& names,
           "NAME", host,
           StrCat("the name ", host, " has no addresses; check the name and the host's resolver"));
     }
-    for (const IpAddress& address : found->second) {
-      ranges[address.family].push_back({address.value, address.value});
-    }
+    for (const IpPrefix& each : found->second) ranges[each.address.family].push_back(each.range());
   }
   return absl::OkStatus();
 }

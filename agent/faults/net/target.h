@@ -15,7 +15,7 @@ namespace faultd {
 // `path`.
 Status ValidateTarget(const v1::NetworkTarget& target, std::string_view path);
 
-// Host names in a valid target, each once.
+// Names in a valid target that stand for addresses, each once.
 std::vector<std::string> NamesIn(const v1::NetworkTarget& target);
 
 // The packets that a valid target means, seen from one direction (the far end is the far end in

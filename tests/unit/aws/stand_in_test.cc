@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 
+#include "aws/address_group.h"
 #include "aws/alarms.h"
 #include "aws/cloudwatch.h"
 #include "aws/ec2_tags.h"
@@ -190,6 +191,42 @@ TEST_F(StandInTest, FindsTheNameTag) {
             "B\xc3\xbc"
             "cher")
       << name.why;
+}
+
+TEST_F(StandInTest, FindsTheAddressesOfZonesAndServices) {
+  const auto find = [&](const char* name) -> std::string {
+    const auto found = Await(context_, FindPrefixes(session_, *ParseAddressGroup(name)));
+    if (!found.ok()) return found.status().ToString();
+    std::string text;
+    for (const IpPrefix& prefix : *found) StrAppend(&text, prefix.ToString(), " ");
+    return text;
+  };
+  const auto subnet = [](const char* vpc, const char* zone, const char* id, const char* cidr) {
+    return json({{"vpc", vpc}, {"zone", zone}, {"zone_id", id}, {"cidr", cidr}});
+  };
+  json subnets = {subnet("vpc-1", "eu-west-1a", "euw1-az2", "10.0.0.0/20"),
+                  subnet("vpc-2", "eu-west-1a", "euw1-az2", "10.1.0.0/20"),
+                  subnet("vpc-1", "eu-west-1b", "euw1-az1", "10.0.16.0/20"),
+                  subnet("vpc-1", "eu-west-1a", "euw1-az2", "10.0.32.0/20"),
+                  {{"vpc", "vpc-1"},
+                   {"zone", "eu-west-1a"},
+                   {"zone_id", "euw1-az2"},
+                   {"ipv6", {"2001:db8::/64"}}}};
+  Set({{"vpc", "vpc-1"},
+       {"subnets", subnets},
+       {"ec2_page", 1},
+       {"prefix_lists",
+        {{"com.amazonaws.eu-west-1.s3", {"52.218.0.0/17", "3.5.64.0/21"}},
+         {"com.amazonaws.eu-west-1.ipv6.s3", {"2a05:d07a:8000::/40"}},
+         {"com.amazonaws.eu-west-1.dynamodb", {"52.119.240.0/21"}}}}});
+  EXPECT_EQ(find("eu-west-1a"), "10.0.0.0/20 10.0.32.0/20 2001:db8::/64 ");
+  EXPECT_EQ(find("euw1-az1"), "10.0.16.0/20 ");
+  EXPECT_EQ(find("S3"), "3.5.64.0/21 52.218.0.0/17 2a05:d07a:8000::/40 ");
+  EXPECT_EQ(find("DYNAMODB"), "52.119.240.0/21 ");
+  EXPECT_EQ(find("use1-az1"),
+            "NOT_FOUND: it is no availability zone of eu-west-1, the region of this host");
+  Set({{"denied", {"ec2:GetManagedPrefixListEntries"}}});
+  EXPECT_THAT(find("S3"), HasSubstr("a policy that allows ec2:GetManagedPrefixListEntries"));
 }
 
 TEST_F(StandInTest, DescribesAlarmsOfBothKinds) {

@@ -44,10 +44,9 @@ TEST(ParseEndpoint, ReadsEveryForm) {
       {"any:5432", "ports { first: 5432 }"},
       {"any:53/any", "ports { first: 53 } protocol: PROTOCOL_ANY"},
       {"any/icmp", "protocol: PROTOCOL_ICMP"},
-      // Like an availability zone, an AWS service.
-      {"us-east-1.example.com", R"(host: "us-east-1.example.com")"},
-      {"db-east-1a", R"(host: "db-east-1a")"},
-      {"s3.eu-west-1.amazonaws.com", R"(host: "s3.eu-west-1.amazonaws.com")"},
+      // Availability zones and services of AWS: for the daemon to look up.
+      {"us-west-2-lax-1a:443", R"(host: "us-west-2-lax-1a" ports { first: 443 })"},
+      {"DYNAMODB:443/tcp", R"(host: "DYNAMODB" ports { first: 443 } protocol: PROTOCOL_TCP)"},
       {"any", ""},
       {"", ""},
       // Not an address nor a name: for the daemon to refuse.
@@ -82,20 +81,6 @@ TEST(ParseEndpoint, SaysWhatIsWrong) {
        R"(the address in brackets, e.g. [2001:db8::5]:443)"},
       {"https://db.example.com",
        R"("https://db.example.com" is a URL; write host:port, e.g. db.example.com:5432)"},
-      {"us-east-1a",
-       R"("us-east-1a" is an availability zone, whose addresses this version does not look up; )"
-       R"(give them as CIDRs, e.g. 10.0.16.0/20)"},
-      {"us-west-2-lax-1a:443",
-       R"("us-west-2-lax-1a:443" is an availability zone, whose addresses this version does not look up; )"
-       R"(give them as CIDRs, e.g. 10.0.16.0/20)"},
-      {"apne1-az4",
-       R"("apne1-az4" is an availability zone, whose addresses this version does not look up; )"
-       R"(give them as CIDRs, e.g. 10.0.16.0/20)"},
-      {"S3", R"("S3" is an AWS service, whose addresses this version does not look up; )"
-             R"(give them as CIDRs, e.g. 10.0.16.0/20)"},
-      {"DYNAMODB:443/tcp",
-       R"("DYNAMODB:443/tcp" is an AWS service, whose addresses this version does not look up; )"
-       R"(give them as CIDRs, e.g. 10.0.16.0/20)"},
   };
   for (const auto& [text, expected] : cases) {
     const auto endpoint = ParseEndpoint(text);

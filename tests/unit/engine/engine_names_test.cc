@@ -1,4 +1,4 @@
-// Host names in faults: looked up at the start and again during the lease.
+// Names in faults: looked up at the start and again during the lease.
 #include "base/strings.h"
 #include "engine/engine.h"
 #include "support/engine_fixture.h"
@@ -146,6 +146,21 @@ TEST_F(EngineNamesTest, ChangeThatFailsIsTriedAtTheNextLookup) {
   host.loop.RunFor(kInterval);
   EXPECT_TRUE(IsHit("10.0.0.1"));
   EXPECT_TRUE(IsHit("10.0.0.2"));
+}
+
+TEST_F(EngineNamesTest, CidrsComeAndGoLikeAddresses) {
+  host.resolver.Set("db.example", {"10.0.16.0/20"});
+  Start();
+  EXPECT_TRUE(IsHit("10.0.31.255"));
+  EXPECT_FALSE(IsHit("10.0.32.0"));
+  host.resolver.Set("db.example", {"10.0.32.0/20"});
+  host.loop.RunFor(kInterval);
+  EXPECT_THAT(RecordedAddresses(1), ElementsAre("10.0.16.0/20", "10.0.32.0/20"));
+  EXPECT_TRUE(IsHit("10.0.32.0"));
+  EXPECT_TRUE(IsHit("10.0.31.255")) << "it has its grace";
+  host.loop.RunFor(Limits{}.resolve_grace);
+  EXPECT_FALSE(IsHit("10.0.31.255"));
+  EXPECT_TRUE(IsHit("10.0.32.0"));
 }
 
 TEST_F(EngineNamesTest, LookupsEndWithTheFault) {

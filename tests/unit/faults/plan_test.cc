@@ -47,7 +47,8 @@ TEST(PlanTest, FlowerAddsItsHooksToTheRecord) {
 
 TEST(PlanTest, NamesGoIntoTheRecordWithTheirAddresses) {
   TestHost host;
-  const ResolvedNames names = {{"db.example", {{Family::kIpv4, 0x0a000001}, {Family::kIpv6, 1}}}};
+  const ResolvedNames names = {
+      {"db.example", {*IpPrefix::Parse("10.0.0.1"), *IpPrefix::Parse("::1")}}};
   auto plan = Plan(host, R"(loss { target { to { host: "db.example" } direction: DIRECTION_INGRESS }
                                    percent: 7.5 })",
                    names);
@@ -129,6 +130,19 @@ TEST(PlanTest, PartlyProtectedTargetIsAWarning) {
       Plan(host, R"(blackhole { target { to { host: "10.0.0.0/8" ports { first: 5432 } } } })")
           ->warnings,
       IsEmpty());
+}
+
+TEST(PlanTest, ZoneWithAProtectedEndpointIsPartlyProtected) {
+  TestHost host;
+  const ProtectedEndpoints endpoints = {.control_endpoints = {*IpAddress::Parse("10.0.16.9")}};
+  ASSERT_TRUE(host.network().SetProtected(BuildProtection(endpoints)).ok());
+  constexpr char kSpec[] = R"(blackhole { target { to { host: "us-east-1a" } } })";
+  auto plan = Plan(host, kSpec, {{"us-east-1a", {*IpPrefix::Parse("10.0.16.0/20")}}});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->warnings.size(), 1u);
+  EXPECT_EQ(plan->changes.back(), "treat us-east-1a as 10.0.16.0/20, and look it up again");
+  plan = Plan(host, kSpec, {{"us-east-1a", {*IpPrefix::Parse("10.0.32.0/20")}}});
+  EXPECT_THAT(plan->warnings, IsEmpty());
 }
 
 TEST(CapabilityTest, NftablesHasAll) {

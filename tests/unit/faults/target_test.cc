@@ -35,9 +35,9 @@ AddressSet Set(std::initializer_list<std::string_view> cidrs) {
   return AddressSet(family, std::move(ranges));
 }
 
-std::vector<IpAddress> Addresses(std::initializer_list<std::string_view> texts) {
-  std::vector<IpAddress> addresses;
-  for (std::string_view text : texts) addresses.push_back(*IpAddress::Parse(text));
+std::vector<IpPrefix> Addresses(std::initializer_list<std::string_view> texts) {
+  std::vector<IpPrefix> addresses;
+  for (std::string_view text : texts) addresses.push_back(*IpPrefix::Parse(text));
   return addresses;
 }
 
@@ -81,10 +81,22 @@ TEST(TrafficOfTest, NamesAreTheirAddresses) {
                           PacketMatch{Set({"2001:db8::1"}), Protocol::kTcp}));
 }
 
+TEST(TrafficOfTest, NamesMayStandForCidrs) {
+  const ResolvedNames names = {
+      {"us-east-1a", Addresses({"10.0.16.0/20", "10.0.32.0/20", "2001:db8:0:1::/64"})}};
+  EXPECT_THAT(
+      Traffic(R"(to { host: "us-east-1a" } except { host: "10.0.16.5" })", names).match,
+      ElementsAre(PacketMatch{Set({"10.0.16.0/30", "10.0.16.4", "10.0.16.6/31", "10.0.16.8/29",
+                                   "10.0.16.16/28", "10.0.16.32/27", "10.0.16.64/26",
+                                   "10.0.16.128/25", "10.0.17.0/24", "10.0.18.0/23", "10.0.20.0/22",
+                                   "10.0.24.0/21", "10.0.32.0/20"})},
+                  PacketMatch{Set({"2001:db8:0:1::/64"})}));
+}
+
 TEST(TrafficOfTest, NameWithTenThousandAddressesIsOneMatch) {
   ResolvedNames names;
   for (uint32_t i = 0; i < 10'000; ++i) {
-    names["cdn.example"].push_back({Family::kIpv4, 0x0a000000 + 2 * i});
+    names["cdn.example"].push_back({{Family::kIpv4, 0x0a000000 + 2 * i}, 32});
   }
   const TrafficSet traffic = Traffic(R"(to { host: "cdn.example" })", names);
   ASSERT_EQ(traffic.match.size(), 1u);
