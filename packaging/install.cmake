@@ -68,7 +68,7 @@ file(REMOVE ${usr}/share/faultd/proto/faultd/v1/stress_process.proto)
 
 # The licences of all that is linked into the binaries, as the packages state them that it came from.
 foreach(library libabsl-dev libboost1.81-dev libc-ares-dev libcli11-dev libfmt-dev libgrpc-dev libkmod-dev
-                libnl-3-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev libstdc++-12-dev
+                libnl-3-dev libprotobuf-dev libre2-dev libseccomp-dev libspdlog-dev libssl-dev libstdc++-12-dev
                 libtomlplusplus-dev nlohmann-json3-dev zlib1g-dev)
   put(644 /usr/share/doc/${library}/copyright ${doc}/third-party/${library})
 endforeach()

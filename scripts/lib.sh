@@ -9,7 +9,7 @@ packages_build=(
   build-essential cmake ninja-build pkg-config git ca-certificates ccache mold
   libgrpc++-dev libgrpc-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libre2-dev libc-ares-dev libssl-dev zlib1g-dev
-  libboost1.81-dev libnl-3-dev libnl-route-3-dev libkmod-dev libsystemd-dev
+  libboost1.81-dev libnl-3-dev libnl-route-3-dev libkmod-dev libseccomp-dev libsystemd-dev
   libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )

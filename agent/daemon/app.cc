@@ -98,6 +98,12 @@ void RaiseFileLimit() {
     spdlog::warn("raise RLIMIT_NOFILE: {}", strerror(errno));
 }
 
+CapabilitySet CapabilitiesOfKinds() {
+  CapabilitySet all = kPutBack;
+  for (const FaultKind* kind : FaultKinds()) all |= kind->capabilities;
+  return all;
+}
+
 class App {
  public:
   explicit App(const AppOptions& options)
@@ -219,13 +225,18 @@ void App::StartServing() {
       },
       loop_, *access_);
   probe_service_.emplace(*probes_, loop_, *access_);
-  if (Status listening = Listen(); !listening.ok()) {
+  Status listening = Listen();
+  if (listening.ok()) listening = KeepCapabilities(CapabilitiesOfKinds());
+  if (!listening.ok()) {
     spdlog::critical("{}", std::string(listening.message()));
     return Stop();
   }
   engine_->WatchCount([this](size_t active) {
     notifier_.SetStatus(StrCat(active, " active faults"));
-    if (active > 0 && !std::exchange(protection_armed_, true)) RefreshProtection();
+    if (active == 0) return;
+    protection_->RefreshConnections();
+    if (!std::exchange(protection_armed_, true))
+      protection_->Refresh([this] { RefreshProtection(); });
   });
   notifier_.Ready("No active faults");
   spdlog::info("faultd {} is ready, steering with {}", FAULTD_VERSION, kernel_->steering().name());
@@ -233,9 +244,13 @@ void App::StartServing() {
 
 Status App::Listen() {
   const TcpConfig& tcp = options_.config.tcp;
-  ASSIGN_OR_RETURN(server_,
-                   RpcServer::Start({&*fault_service_, &*agent_service_, &*probe_service_}, peers_,
-                                    tcp.listen.empty() ? std::nullopt : std::optional(tcp.tls)));
+  // gRPC's threads need none, and what clients send is theirs to read.
+  RETURN_IF_ERROR(DoWithoutCapabilities([&]() -> Status {
+    ASSIGN_OR_RETURN(
+        server_, RpcServer::Start({&*fault_service_, &*agent_service_, &*probe_service_}, peers_,
+                                  tcp.listen.empty() ? std::nullopt : std::optional(tcp.tls)));
+    return absl::OkStatus();
+  }));
   const std::string path = options_.runtime_dir + "/faultd.sock";
   ASSIGN_OR_RETURN(listener_, UnixListener::Open(loop_, path, options_.config.socket_group,
                                                  [this](UniqueFd connection) {
@@ -247,6 +262,7 @@ Status App::Listen() {
                      server_->ServeTls(std::move(connection));
                    }));
   const auto endpoint = tcp_listener_->endpoint();
+  protection_->SetListeningPort(endpoint.port());
   spdlog::info("listening on {}, port {}", endpoint.address().to_string(), endpoint.port());
   return absl::OkStatus();
 }
@@ -300,6 +316,9 @@ void App::Stop() {
 Status RunApp(const AppOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
+  RETURN_IF_ERROR(RefuseSystemCalls(options.config.load_modules));
+  // The socket is given to its group.
+  RETURN_IF_ERROR(KeepCapabilities(CapabilitiesOfKinds() | CapabilityBit(CAP_CHOWN)));
   App app(options);
   RETURN_IF_ERROR(app.Start());
   return app.Run();

@@ -74,6 +74,11 @@ Status ReadSteering(const toml::node& value, Config& config) {
   return absl::OkStatus();
 }
 
+Status ReadLoadModules(const toml::node& value, Config& config) {
+  ASSIGN_OR_RETURN(config.load_modules, ReadBool(value));
+  return absl::OkStatus();
+}
+
 Status ReadMemoryReserve(const toml::node& value, Config& config) {
   return ReadSize(value, config.stress.memory_reserve);
 }
@@ -170,6 +175,7 @@ const std::map<std::string_view, Table>& Sections() {
       {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
       {"network",
        {{"steering", ReadSteering},
+        {"load_modules", ReadLoadModules},
         {"resolve_interval", ReadResolveInterval},
         {"resolve_grace", ReadResolveGrace}}},
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},

@@ -22,6 +22,7 @@ struct Config {
   AccessConfig access;  // operators: without the key, the socket's group
   Limits limits;
   SteeringChoice steering = SteeringChoice::kAuto;
+  bool load_modules = true;  // kernel modules that a fault lacks
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::vector<std::string> guard_files = {"/run/faultd/HALT"};  // guards of every fault

@@ -10,6 +10,7 @@
 #include "aws/imds.h"
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "kernel/cgroup.h"
 
 namespace faultd {
 namespace {
@@ -28,6 +29,24 @@ std::vector<IpAddress> Resolvers() {
     }
   }
   return addresses;
+}
+
+// As its deb and rpm packages, and its snap, call the unit of the SSM agent (Systems Manager user
+// guide).
+constexpr std::string_view kAgentUnits[] = {"amazon-ssm-agent.service",
+                                            "snap.amazon-ssm-agent.amazon-ssm-agent.service"};
+
+std::vector<RemoteEnd> ConnectionsOfAgents() {
+  std::vector<RemoteEnd> ends;
+  const StatusOr<OwnCgroups> cgroups = OwnCgroups::Read();
+  const auto unified = cgroups.ok() ? cgroups->Unified() : std::nullopt;
+  if (!unified) return ends;
+  for (std::string_view unit : kAgentUnits) {
+    // Without the unit, or on a kernel that cannot tell, there are the addresses of its endpoints.
+    const auto found = ConnectionsOfCgroup(StrCat(unified->mount, "/system.slice/", unit));
+    if (found.ok()) ends.insert(ends.end(), found->begin(), found->end());
+  }
+  return ends;
 }
 
 }  // namespace
@@ -78,6 +97,7 @@ std::vector<std::string> Protection::ControlEndpoints() const {
 }
 
 void Protection::LookUp(std::function<void()> done) {
+  connections_ = ConnectionsOfAgents();
   std::vector<std::string> names = ControlEndpoints();
   for (const std::string& each : configured_) {
     if (!IpPrefix::Parse(each).ok()) names.push_back(each);
@@ -97,8 +117,22 @@ void Protection::LookUp(std::function<void()> done) {
   }
 }
 
+void Protection::RefreshConnections() {
+  std::vector<RemoteEnd> now = ConnectionsOfAgents();
+  if (now == connections_) return;
+  connections_ = std::move(now);
+  Publish();
+}
+
+void Protection::SetListeningPort(uint16_t port) {
+  listening_port_ = port;
+  Publish();
+}
+
 void Protection::Publish() {
   ProtectedEndpoints endpoints;
+  endpoints.connections = connections_;
+  endpoints.listening_port = listening_port_;
   endpoints.resolvers = Resolvers();
   for (const std::string& name : ControlEndpoints()) {
     for (const IpPrefix& known : addresses_[name])

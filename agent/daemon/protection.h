@@ -12,7 +12,8 @@
 namespace faultd {
 
 // Finds out what no fault may cut off and keeps it up to date: DNS servers, the control endpoints
-// of the region, and [protect] of the configuration. On the loop's thread.
+// of the region, the connections of the SSM agent, clients of our own, and [protect] of the
+// configuration. On the loop's thread.
 class Protection {
  public:
   using Changed = std::function<void(const ProtectedEndpoints&)>;
@@ -29,6 +30,11 @@ class Protection {
   // Looks everything up and calls `changed` with it, then `done`, after some seconds at most. Names
   // that have no answer keep the addresses that they had.
   void Refresh(std::function<void()> done);
+  // Looks at once what connections the SSM agent has, and calls `changed` if there are others than
+  // before. Before an injection, because the addresses behind its names change.
+  void RefreshConnections();
+  // Where gRPC clients come to.
+  void SetListeningPort(uint16_t port);
 
  private:
   void FindRegion(std::function<void()> done);
@@ -41,6 +47,8 @@ class Protection {
   const std::vector<std::string> configured_;
   std::string region_;
   const Changed changed_;
+  std::vector<RemoteEnd> connections_;
+  uint16_t listening_port_ = 0;
   std::map<std::string, std::vector<IpPrefix>> addresses_;  // of every name, as last known
 };
 

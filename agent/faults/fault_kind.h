@@ -1,5 +1,7 @@
 #pragma once
 
+#include <linux/capability.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -15,6 +17,7 @@
 #include "faults/ecs/drains.h"
 #include "faults/net/plane.h"
 #include "kernel/kernel.h"
+#include "kernel/privileges.h"
 
 namespace faultd {
 
@@ -51,6 +54,12 @@ struct Capability {
   std::string remedy;
 };
 
+// The capabilities that putting the host back takes, whatever the kinds: links and rules, files in
+// directories of others, and the guardian's OOM score and locked memory.
+inline constexpr CapabilitySet kPutBack =
+    CapabilityBit(CAP_NET_ADMIN) | CapabilityBit(CAP_DAC_OVERRIDE) |
+    CapabilityBit(CAP_SYS_RESOURCE) | CapabilityBit(CAP_IPC_LOCK);
+
 // One kind of fault: stateless functions over data, called on the loop's thread in this order:
 // validate, names, plan, (the undo record is written durably), inject, observe …, revert. One
 // source file defines one kind, and faults.def lists it. noop.cc is the example.
@@ -64,6 +73,9 @@ struct FaultKind {
 
   // How often an active fault is looked at, to see whether it still is.
   std::chrono::milliseconds observe_interval;
+
+  // What the daemon needs beside kPutBack to run it.
+  CapabilitySet capabilities = 0;
 
   // Between two calls of inject or revert, while they say that they are not done.
   std::chrono::milliseconds poll_interval{2};

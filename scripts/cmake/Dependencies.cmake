@@ -21,6 +21,7 @@ faultd_static_library(faultd::zlib z)
 faultd_static_library(faultd::protobuf protobuf z)
 faultd_static_library(faultd::nl nl-route-3 nl-3)
 target_include_directories(faultd::nl SYSTEM INTERFACE /usr/include/libnl3)
+faultd_static_library(faultd::seccomp seccomp)
 faultd_static_library(faultd::ssl ssl crypto)
 faultd_static_library(faultd::cares cares)
 

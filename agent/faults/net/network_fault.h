@@ -26,6 +26,10 @@ StatusOr<bool> RevertNetworkFault(const std::string& id, const v1::NetworkUndo& 
 // Whether packets can be steered here, and, if `needs_netem`, held back.
 Capability NetworkCapability(Host& host, bool needs_netem);
 
+// To load modules, and for the network namespace in which is tried what the kernel can do.
+inline constexpr CapabilitySet kNetworkCapabilities =
+    CapabilityBit(CAP_SYS_MODULE) | CapabilityBit(CAP_SYS_ADMIN);
+
 // DEFINE_NETWORK_FAULT(arm, capability): the FaultKind for one arm of FaultSpec, Undo and Effect,
 // made of three functions on the arm's message: `Status Validate(…)` for what is beside the target,
 // `PacketEffect EffectOf(…)`, and `std::string WordsFor(…)`, what it does in words.
@@ -35,6 +39,7 @@ Capability NetworkCapability(Host& host, bool needs_netem);
       .name = #arm,                                                                                \
       .survives_reboot = false,                                                                    \
       .observe_interval = std::chrono::seconds(5),                                                 \
+      .capabilities = kNetworkCapabilities,                                                        \
       .validate =                                                                                  \
           [](const v1::FaultSpec& spec) {                                                          \
             Status status = ValidateTarget(spec.arm().target(), "spec." #arm ".target");           \

@@ -45,6 +45,12 @@ std::vector<PacketMatch> BuildProtection(const ProtectedEndpoints& endpoints) {
   }
   add(AddressSet::All(Family::kIpv4), Protocol::kUdp, One(67), One(68));    // DHCP, RFC 2131
   add(AddressSet::All(Family::kIpv6), Protocol::kUdp, One(547), One(546));  // DHCPv6, RFC 8415
+  for (const RemoteEnd& end : endpoints.connections)
+    add(SetOf(end.address.family, {end.address}), Protocol::kTcp, One(end.port));
+  if (endpoints.listening_port != 0) {
+    for (Family family : {Family::kIpv4, Family::kIpv6})
+      add(AddressSet::All(family), Protocol::kTcp, {}, One(endpoints.listening_port));
+  }
   matches.insert(matches.end(), endpoints.configured.begin(), endpoints.configured.end());
   return matches;
 }

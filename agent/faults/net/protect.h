@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "kernel/connections.h"
 #include "kernel/packet_match.h"
 
 namespace faultd {
@@ -11,6 +12,8 @@ namespace faultd {
 struct ProtectedEndpoints {
   std::vector<IpAddress> resolvers;          // DNS servers in use
   std::vector<IpAddress> control_endpoints;  // AWS control APIs of the region, TCP 443
+  std::vector<RemoteEnd> connections;        // of the agents that an operator needs, TCP
+  uint16_t listening_port = 0;               // where gRPC clients come to, TCP; 0: nowhere
   std::vector<PacketMatch> configured;       // [protect] in the configuration
 };
 

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/status.h"
+
+namespace faultd {
+
+// A set of capabilities: bit n is the one with the number n (capabilities(7)).
+using CapabilitySet = uint64_t;
+constexpr CapabilitySet CapabilityBit(int number) { return CapabilitySet{1} << number; }
+
+// Takes all capabilities but these away from the calling thread, and from the threads and programs
+// that it starts from then on; for good, because no new privileges can be had by exec any more
+// (prctl(2)). Threads that run already keep theirs.
+Status KeepCapabilities(CapabilitySet keep);
+
+// Does the work in a thread without any capability, as are all threads that the work starts; waits
+// for it. Answers its status, or why the capabilities could not be dropped: then nothing was done.
+Status DoWithoutCapabilities(const std::function<Status()>& work);
+
+// Has the kernel refuse with EPERM, to this process and all that it starts, system calls that none
+// of our programs makes: debugging and looking into other processes, mounting, loading kernels and
+// BPF programs, setting clocks, names, swap and keys; and loading kernel modules unless
+// `load_modules`. For good. To be called while there is one thread.
+Status RefuseSystemCalls(bool load_modules);
+
+}  // namespace faultd
