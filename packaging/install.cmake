@@ -46,8 +46,10 @@ put_program(faultctl ${usr}/bin)
 put_program(faultd-guardian ${usr}/libexec/faultd)
 put_program(faultd-stress ${usr}/libexec/faultd)
 put(755 ${FAULTD_ROOT}/packaging/put-back ${usr}/libexec/faultd/put-back)
-# For people, and where a daemon that is started by hand looks for it.
-file(CREATE_LINK ../libexec/faultd/faultd-guardian ${usr}/sbin/faultd-guardian SYMBOLIC)
+# Where the daemon looks for them; the guardian is for people as well.
+foreach(helper faultd-guardian faultd-stress)
+  file(CREATE_LINK ../libexec/faultd/${helper} ${usr}/sbin/${helper} SYMBOLIC)
+endforeach()
 
 put(644 ${FAULTD_ROOT}/systemd/faultd.service ${usr}/lib/systemd/system/faultd.service)
 put(644 ${FAULTD_ROOT}/systemd/faultd.sysusers ${usr}/lib/sysusers.d/faultd.conf)
