@@ -1,5 +1,5 @@
 # Where everything of a package goes; CPack runs it for each of them. FAULTD_STAGE is where CPack works:
-# nothing is written anywhere else. FAULTD_BIN_DIR has the binaries.
+# nothing is written anywhere else. FAULTD_BIN_DIR has the binaries, FAULTD_STRIP strips them.
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH FAULTD_ROOT)
 
 # CPack sets DESTDIR for some formats and the prefix for others.
@@ -30,7 +30,7 @@ endfunction()
 
 function(put_program name folder)
   put(755 ${FAULTD_BIN_DIR}/${name} ${folder}/${name})
-  run(strip ${folder}/${name})
+  run(${FAULTD_STRIP} ${folder}/${name})
 endfunction()
 
 # put_folder(FOLDER DESTINATION): the files of a folder of the repository.

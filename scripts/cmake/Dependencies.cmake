@@ -12,7 +12,7 @@ function(faultd_static_library target)
   target_link_libraries(${target} INTERFACE "$<LINK_GROUP:RESCAN,${group}>")
 endfunction()
 
-file(GLOB absl_archives /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/libabsl_*.a)
+file(GLOB absl_archives ${CMAKE_SYSROOT}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/libabsl_*.a)
 add_library(faultd::absl INTERFACE IMPORTED)
 string(JOIN "," group ${absl_archives})
 target_link_libraries(faultd::absl INTERFACE "$<LINK_GROUP:RESCAN,${group}>" pthread)
@@ -20,7 +20,7 @@ target_link_libraries(faultd::absl INTERFACE "$<LINK_GROUP:RESCAN,${group}>" pth
 faultd_static_library(faultd::zlib z)
 faultd_static_library(faultd::protobuf protobuf z)
 faultd_static_library(faultd::nl nl-route-3 nl-3)
-target_include_directories(faultd::nl SYSTEM INTERFACE /usr/include/libnl3)
+target_include_directories(faultd::nl SYSTEM INTERFACE ${CMAKE_SYSROOT}/usr/include/libnl3)
 faultd_static_library(faultd::ssl ssl crypto)
 faultd_static_library(faultd::cares cares)
 
