@@ -1,5 +1,5 @@
 # Where everything of a package goes; CPack runs it for each of them. FAULTD_STAGE is where CPack works:
-# nothing is written anywhere else. FAULTD_BIN_DIR has the binaries.
+# nothing is written anywhere else. FAULTD_BIN_DIR has the binaries, FAULTD_STRIP strips them.
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH FAULTD_ROOT)
 
 # CPack sets DESTDIR for some formats and the prefix for others.
@@ -30,7 +30,7 @@ endfunction()
 
 function(put_program name folder)
   put(755 ${FAULTD_BIN_DIR}/${name} ${folder}/${name})
-  run(strip ${folder}/${name})
+  run(${FAULTD_STRIP} ${folder}/${name})
 endfunction()
 
 # put_folder(FOLDER DESTINATION): the files of a folder of the repository.
@@ -46,8 +46,10 @@ put_program(faultctl ${usr}/bin)
 put_program(faultd-guardian ${usr}/libexec/faultd)
 put_program(faultd-stress ${usr}/libexec/faultd)
 put(755 ${FAULTD_ROOT}/packaging/put-back ${usr}/libexec/faultd/put-back)
-# For people, and where a daemon that is started by hand looks for it.
-file(CREATE_LINK ../libexec/faultd/faultd-guardian ${usr}/sbin/faultd-guardian SYMBOLIC)
+# Where the daemon looks for them; the guardian is for people as well.
+foreach(helper faultd-guardian faultd-stress)
+  file(CREATE_LINK ../libexec/faultd/${helper} ${usr}/sbin/${helper} SYMBOLIC)
+endforeach()
 
 put(644 ${FAULTD_ROOT}/systemd/faultd.service ${usr}/lib/systemd/system/faultd.service)
 put(644 ${FAULTD_ROOT}/systemd/faultd.sysusers ${usr}/lib/sysusers.d/faultd.conf)

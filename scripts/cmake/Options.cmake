@@ -8,8 +8,9 @@ target_link_options(faultd_options INTERFACE -static-libstdc++ -Wl,--gc-sections
 if(FAULTD_WERROR)
   target_compile_options(faultd_options INTERFACE -Werror)
 endif()
+# A cross compiler looks elsewhere for linkers.
 find_program(MOLD mold)
-if(MOLD)
+if(MOLD AND NOT CMAKE_CROSSCOMPILING)
   target_link_options(faultd_options INTERFACE -fuse-ld=mold)
 endif()
 if(FAULTD_SANITIZE STREQUAL "address")

@@ -21,10 +21,13 @@ FILES = [
     "/usr/share/faultd/iam/faultd-instance-policy.json", "/usr/share/faultd/cloudwatch/faultd-alarms.yaml",
     "/usr/share/faultd/proto/faultd/v1/fault_service.proto", "/usr/share/faultd/proto/google/rpc/status.proto",
 ]
-LINK = "/usr/sbin/faultd-guardian"
+# Where the daemon looks for them.
+LINKS = ["/usr/sbin/faultd-guardian", "/usr/sbin/faultd-stress"]
 
 # The same soname on Debian 12, Ubuntu 22.04 and 24.04, RHEL 9 and Amazon Linux 2023.
 SHARED = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "libsystemd.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+# What readelf calls them.
+MACHINES = {"amd64": "X86-64", "x86_64": "X86-64", "arm64": "AArch64", "aarch64": "AArch64"}
 # Amazon Linux 2023 and RHEL 9 have this one.
 NEWEST_GLIBC = (2, 34)
 
@@ -53,7 +56,9 @@ class PackageTest:
             self.assertEqual(stat.filemode(self.modes[path]), "-rwxr-xr-x", path)
         for path in FILES:
             self.assertEqual(stat.filemode(self.modes[path]), "-rw-r--r--", path)
-        self.assertTrue(stat.S_ISLNK(self.modes[LINK]))
+        for path in LINKS:
+            self.assertTrue(stat.S_ISLNK(self.modes[path]), path)
+            self.assertIn(os.path.realpath(self.unpacked + path).removeprefix(self.unpacked), PROGRAMS)
 
     def test_nothing_is_writable_or_setuid(self):
         self.assertEqual(self.owners, {"root"})
@@ -80,13 +85,15 @@ class PackageTest:
             if path.endswith("put-back"):
                 continue
             file = self.unpacked + path
+            header = run("readelf", "--file-header", file).decode()
+            self.assertIn(MACHINES[self.architecture()], header, path)
             needed = set(re.findall(r"NEEDED\).*\[(.*)\]", run("readelf", "-d", file).decode()))
             self.assertLessEqual(needed, SHARED, path)
-            symbols = run("objdump", "-T", file).decode()
+            symbols = run("readelf", "--wide", "--dyn-syms", "--version-info", file).decode()
             versions = {tuple(map(int, v.split("."))) for v in re.findall(r"GLIBC_([0-9.]+)", symbols)}
             self.assertLessEqual(max(versions), NEWEST_GLIBC, path)
             self.assertNotIn("GLIBCXX", symbols, path)
-            self.assertIn("no symbols", run("sh", "-c", f"nm {file} 2>&1").decode(), path)
+            self.assertNotIn(".symtab", run("readelf", "--wide", "--sections", file).decode(), path)
 
     def test_the_unit_names_programs_that_are_there(self):
         with open(f"{self.unpacked}/usr/lib/systemd/system/faultd.service", encoding="utf-8") as unit:
@@ -105,6 +112,9 @@ class DebTest(PackageTest, unittest.TestCase):
         kinds = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK}
         cls.modes = {m.name.lstrip(".").rstrip("/"): m.mode | kinds.get(m.type, stat.S_IFREG) for m in members}
         cls.owners = {m.uname for m in members} | {m.gname for m in members}
+
+    def architecture(self):
+        return run("dpkg-deb", "--field", self.package, "Architecture").decode().strip()
 
     def test_control_files(self):
         with tarfile.open(fileobj=io.BytesIO(run("dpkg-deb", "--ctrl-tarfile", self.package))) as tar:
@@ -132,6 +142,9 @@ class RpmTest(PackageTest, unittest.TestCase):
     @classmethod
     def query(cls, form):
         return run("rpm", "--query", "--package", "--queryformat", form, cls.package).decode()
+
+    def architecture(self):
+        return self.query("%{ARCH}")
 
     def test_an_edited_configuration_is_kept(self):
         self.assertEqual(self.flags["/etc/faultd/faultd.toml"], "cn:")
