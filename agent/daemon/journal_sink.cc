@@ -1,44 +1,80 @@
 #include "daemon/journal_sink.h"
 
 #include <spdlog/sinks/base_sink.h>
-#include <sys/uio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/file_io.h"
 #include "base/strings.h"
-#include <systemd/sd-journal.h>
+#include "base/unique_fd.h"
 
 namespace faultd {
 namespace {
 
+// As https://systemd.io/JOURNAL_NATIVE_PROTOCOL has it: a value of several lines goes with its
+// size.
+void AddField(std::string& datagram, std::string_view name, std::string_view value) {
+  datagram += name;
+  if (value.find('\n') == std::string_view::npos) {
+    datagram += '=';
+  } else {
+    datagram += '\n';
+    for (int shift = 0; shift < 64; shift += 8) {
+      datagram += static_cast<char>(static_cast<uint64_t>(value.size()) >> shift);
+    }
+  }
+  datagram += value;
+  datagram += '\n';
+}
+
 class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit JournalSink(const std::string& path)
+      : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    address_.sun_family = AF_UNIX;
+    path.copy(address_.sun_path, sizeof(address_.sun_path) - 1);
+  }
+
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    const std::string text(message.payload.data(), message.payload.size());
-    const int priority = SyslogPriority(message.level);
-    std::vector<std::string> fields = {StrCat("MESSAGE=", text), StrCat("PRIORITY=", priority),
-                                       "SYSLOG_IDENTIFIER=faultd"};
+    const std::string_view text(message.payload.data(), message.payload.size());
+    const std::string priority = StrCat(SyslogPriority(message.level));
+    std::string datagram;
+    AddField(datagram, "MESSAGE", text);
+    AddField(datagram, "PRIORITY", priority);
+    AddField(datagram, "SYSLOG_IDENTIFIER", "faultd");
     if (const LogSubject* subject = LogAbout::Current(); subject != nullptr) {
-      fields.push_back(StrCat("FAULT_ID=", subject->fault_id));
-      fields.push_back(StrCat("KIND=", subject->kind));
-      fields.push_back(StrCat("STATE=", subject->state));
-      fields.push_back(StrCat("ACTOR=", subject->actor));
+      AddField(datagram, "FAULT_ID", subject->fault_id);
+      AddField(datagram, "KIND", subject->kind);
+      AddField(datagram, "STATE", subject->state);
+      AddField(datagram, "ACTOR", subject->actor);
     }
-    std::vector<iovec> parts;
-    for (std::string& field : fields) parts.push_back({field.data(), field.size()});
-    if (sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0) return;
+    if (Send(datagram) || errno == EAGAIN) return;
     (void)WriteAll(STDERR_FILENO, StrCat("<", priority, ">", text, "\n"), "stderr").ok();
   }
   void flush_() override {}
+
+ private:
+  bool Send(const std::string& datagram) const {
+    return sendto(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                  reinterpret_cast<const sockaddr*>(&address_), sizeof(address_)) >= 0;
+  }
+
+  const UniqueFd socket_;
+  sockaddr_un address_ = {};
 };
 
 }  // namespace
 
-spdlog::sink_ptr MakeJournalSink() { return std::make_shared<JournalSink>(); }
+spdlog::sink_ptr MakeJournalSink(const std::string& socket) {
+  return std::make_shared<JournalSink>(socket);
+}
 
 }  // namespace faultd

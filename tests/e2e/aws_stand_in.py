@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A small AWS on loopback: instance metadata (IMDSv2), the ECS agent, ECS, CloudWatch, EC2 and STS on one port.
 
-    aws_stand_in.py [--port N]
+    aws_stand_in.py [--port N] [--state JSON]
 
 Prints its URL when it listens. Signatures of ECS, CloudWatch and EC2 calls are recomputed with botocore and refused
 when they differ, as are parameters of EC2 that botocore does not know, wrong clocks, unknown keys and expired tokens. What it should do wrong, and what it has seen,
@@ -542,7 +542,10 @@ class Server(ThreadingHTTPServer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
-    server = Server(("127.0.0.1", parser.parse_args().port), Handler)
+    parser.add_argument("--state", type=json.loads, default={}, help="members of the state to begin with")
+    options = parser.parse_args()
+    state.update(options.state)
+    server = Server(("127.0.0.1", options.port), Handler)
     # Whoever has started it goes away with the other end of the pipe.
     threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

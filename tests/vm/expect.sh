@@ -46,3 +46,18 @@ expect_status() {
   [[ $status -eq $1 ]] || echo "$output"
   expect_equal "exit status, $2" "$status" "$1"
 }
+
+# expect_refused TEXT COMMAND...: the command fails, and what it prints has the text in it.
+expect_refused() {
+  local output
+  if output=$("${@:2}" 2>&1); then
+    echo "FAIL $2 $3 is refused: it is not"
+    exit 1
+  fi
+  if [[ $output != *"$1"* ]]; then
+    echo "$output"
+    echo "FAIL the refusal says \"$1\": it does not, see above"
+    exit 1
+  fi
+  echo "ok   refused: $output"
+}

@@ -14,6 +14,7 @@ install_faultd() {
 make_peer() {
   ip netns add peer
   ip link add up0 type veth peer name down0 netns peer
+  udevadm settle # gives it another hardware address
   ip addr add 10.9.0.1/24 dev up0
   ip link set up0 up
   ip -n peer link set down0 up
@@ -73,3 +74,65 @@ expect_said() {
     echo "ok   the log says \"$text\""
   done
 }
+
+# cgroup_of ID, pid_of ID: of the stress process of a fault.
+unit_cgroup=/sys/fs/cgroup/system.slice/faultd.service
+cgroup_of() { compgen -G "$unit_cgroup/faultd-*-$1" || true; }
+pid_of() { pgrep --full -- "faultd-stress --fault $1 "; }
+resident_mib() { awk '/^Rss:/ { print int($2 / 1024) }' "/proc/$(pid_of "$1")/smaps_rollup"; }
+# resident_is ID LOW HIGH
+resident_is() { (($(resident_mib "$1") >= $2 && $(resident_mib "$1") <= $3)); }
+# give_backs ID: how many times the fault has made room.
+give_backs() { faultctl get "$1" --json | sed -n 's/.*"give_backs": *\([0-9]*\).*/\1/p'; }
+has_given_back() { (($(give_backs "$1") > 0)); }
+has_failed() { [[ $(faultctl get "$1") == *" failed"* ]]; }
+
+usage_us() { awk '$1 == "usage_usec" { print $2 }' "$(cgroup_of "$1")/cpu.stat"; }
+# cpu_percent ID: what its stress process takes of one core.
+cpu_percent() {
+  local start begin=${EPOCHREALTIME/./}
+  start=$(usage_us "$1")
+  sleep 4
+  echo "$((($(usage_us "$1") - start) * 100 / (${EPOCHREALTIME/./} - begin)))"
+}
+
+# expect_active ID
+expect_active() {
+  if ! grep --quiet "^$1 active" <(faultctl get "$1"); then
+    faultctl list --all
+    faultctl get "$1"
+    dmesg | grep --ignore-case "oom\|killed" | tail -n 20
+    echo "FAIL $1 is active: it is not, see above"
+    exit 1
+  fi
+  echo "ok   $1 is active"
+}
+
+# free_mib DIRECTORY; has_free DIRECTORY LOW HIGH: room on its file system, in MiB.
+free_mib() { echo "$(($(df --block-size 1M --output=avail "$1" | tail -n 1)))"; }
+has_free() { (($(free_mib "$1") >= $2 && $(free_mib "$1") <= $3)); }
+
+# start_aws STATE: a stand-in for AWS, instance metadata and ECS agent, which outlives the service. STATE is
+# where it begins, {} or as tests/e2e/aws_stand_in.py says.
+start_aws() {
+  # shellcheck disable=SC2016 # $0 belongs to the other shell
+  systemd-run --quiet --unit aws --property Before=faultd.service --property "WorkingDirectory=$PWD" \
+    bash -c 'tail -f /dev/null | exec python3 -B tests/e2e/aws_stand_in.py --port 51678 --state "$0"' "$1"
+  expect_within 120 "the stand-in for AWS answers" aws_is_there
+}
+aws_is_there() { [[ -n $(instance_status) ]]; }
+
+# use_aws: the service does so from its next start on.
+use_aws() {
+  local url=http://127.0.0.1:51678
+  printf '%s\n' "AWS_ENDPOINT_URL=$url" "AWS_EC2_METADATA_SERVICE_ENDPOINT=$url" >/etc/default/faultd
+}
+
+# instance_status: of the container instance, as the stand-in has it. In a shell of its own, which is what
+# ends when nobody listens.
+instance_status() (
+  exec 3<>/dev/tcp/127.0.0.1/51678
+  printf 'GET /_/state HTTP/1.0\r\n\r\n' >&3
+  sed -n 's/.*"instance_status": "\([A-Z]*\)".*/\1/p' <&3
+)
+instance_is() { [[ $(instance_status) == "$1" ]]; }

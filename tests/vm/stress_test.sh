@@ -4,48 +4,9 @@
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
-unit_cgroup=/sys/fs/cgroup/system.slice/faultd.service
-
 stress_is_gone() { ! pgrep --exact faultd-stress >/dev/null && [[ -z $(cgroup_of '*') ]] && journal_is_empty; }
-# cgroup_of ID, pid_of ID: of the stress process of a fault.
-cgroup_of() { compgen -G "$unit_cgroup/faultd-*-$1" || true; }
-pid_of() { pgrep --full -- "faultd-stress --fault $1 "; }
-resident_mib() { awk '/^Rss:/ { print int($2 / 1024) }' "/proc/$(pid_of "$1")/smaps_rollup"; }
-# resident_is ID LOW HIGH
-resident_is() { (($(resident_mib "$1") >= $2 && $(resident_mib "$1") <= $3)); }
-usage_us() { awk '$1 == "usage_usec" { print $2 }' "$(cgroup_of "$1")/cpu.stat"; }
-# give_backs ID: how many times the fault has made room.
-give_backs() { faultctl get "$1" --json | sed -n 's/.*"give_backs": *\([0-9]*\).*/\1/p'; }
-has_given_back() { (($(give_backs "$1") > 0)); }
-has_failed() { [[ $(faultctl get "$1") == *" failed"* ]]; }
-# expect_active ID
-expect_active() {
-  if ! grep --quiet "^$1 active" <(faultctl get "$1"); then
-    faultctl list --all
-    faultctl get "$1"
-    dmesg | grep --ignore-case "oom\|killed" | tail -n 20
-    echo "FAIL $1 is active: it is not, see above"
-    exit 1
-  fi
-  echo "ok   $1 is active"
-}
 # limit PROPERTY=VALUE: of the running service.
 limit() { systemctl set-property --runtime faultd "$1"; }
-
-# expect_refused TEXT COMMAND...
-expect_refused() {
-  local output
-  if output=$("${@:2}" 2>&1); then
-    echo "FAIL $2 $3 is refused: it is not"
-    exit 1
-  fi
-  if [[ $output != *"$1"* ]]; then
-    echo "$output"
-    echo "FAIL the refusal says \"$1\": it does not, see above"
-    exit 1
-  fi
-  echo "ok   refused: $output"
-}
 
 echo "== start"
 install_faultd
@@ -58,9 +19,7 @@ expect_status 0 "cpu" faultctl cpu --id cpu --load 50 --cores 1 --for 10m
 expect_status 0 "memory" faultctl memory --id memory --size 100MiB --for 10m
 expect_equal "process in the cgroup of its fault" "$(cat "$(cgroup_of cpu)/cgroup.procs")" "$(pid_of cpu)"
 expect_equal "its priority" "$(ps -o ni= -p "$(pid_of cpu)" | xargs)" 0
-start=$(usage_us cpu) begin=${EPOCHREALTIME/./}
-sleep 4
-expect_between "CPU time used, per cent" "$((($(usage_us cpu) - start) * 100 / (${EPOCHREALTIME/./} - begin)))" 25 56
+expect_between "CPU time used, per cent" "$(cpu_percent cpu)" 25 56
 expect_within 20 "memory is resident" resident_is memory 100 130
 
 echo "== the stress process killed"
