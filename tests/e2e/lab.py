@@ -81,6 +81,10 @@ class Network:
         self.v4 = lambda n: f"10.{net}.0.{n}"
         self.v6 = lambda n: f"fd00:{net}::{n}"
         run("ip", "netns", "add", peer)
+        # The kernel repeats duplicate address detection when it notices late that the far end is up.
+        for which in ("all", "default"):
+            with open(f"/proc/sys/net/ipv6/conf/{which}/accept_dad", "w", encoding="ascii") as file:
+                file.write("0")
         run("ip", "link", "add", device, "type", "veth", "peer", "name", "down0", "netns", peer)
         run("ip", "link", "set", "lo", "up")
         run("ip", "-n", peer, "link", "set", "lo", "up")
@@ -215,9 +219,9 @@ class Daemon:
             else:
                 self.unread = ready.dup()
                 wait_for(lambda: os.path.exists(self.socket), "the daemon listens")
-        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
-        stubs = Stubs(self.channel)
-        self.faults, self.agents, self.probes = stubs.faults, stubs.agents, stubs.probes
+        channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
+        stubs = Stubs(channel)
+        self.channel, self.faults, self.agents, self.probes = stubs.channel, stubs.faults, stubs.agents, stubs.probes
         return self
 
     def wait_for_ready(self, notifications):

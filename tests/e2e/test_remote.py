@@ -300,9 +300,8 @@ class RoleTest(unittest.TestCase):
                          r"and it has observer; roles are given in \[access\] of faultd.toml$")
 
     def test_unary_calls_need_a_deadline(self):
-        get = self.daemon.channel.unary_unary("/faultd.v1.AgentService/GetAgent")
-        with self.assertRaises(grpc.RpcError) as raised:
-            get(b"")
+        with grpc.insecure_channel(f"unix:{self.daemon.socket}") as channel, self.assertRaises(grpc.RpcError) as raised:
+            channel.unary_unary("/faultd.v1.AgentService/GetAgent")(b"")
         self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
         self.assertIn("the call has no deadline; set one", raised.exception.details())
 
