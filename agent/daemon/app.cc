@@ -177,8 +177,10 @@ Status App::Start() {
   engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.limits);
   probes_.emplace(context_, clock_, options_.config.probes);
   host_probes_.emplace(*probes_);
+  ASSIGN_OR_RETURN(std::vector<v1::Guard> standing,
+                   StandingGuards(options_.config.guards, options_.config.probes));
   guards_.emplace(context_, loop_, clock_, *host_probes_, aws_->api,
-                  HostGuards::Options{.files = options_.config.guard_files});
+                  HostGuards::Options{.standing = std::move(standing)});
   engine_->SetGuardWatcher(&*guards_);
   guardian_.emplace(
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,

@@ -121,7 +121,17 @@ Status ReadRegion(const toml::node& value, Config& config) {
 }
 
 Status ReadGuards(const toml::node& value, Config& config) {
-  return ReadGuardFiles(value, config.guard_files);
+  return ReadGuardFiles(value, config.guards.files);
+}
+
+Status ReadCanary(const toml::node& value, Config& config) {
+  ASSIGN_OR_RETURN(config.guards.canary, ReadText(value));
+  return absl::OkStatus();
+}
+
+Status ReadCanaryGrace(const toml::node& value, Config& config) {
+  return ReadDuration(value, std::chrono::seconds(1), std::chrono::hours(1),
+                      config.guards.canary_grace);
 }
 
 Table TcpKeys() {
@@ -180,7 +190,8 @@ const std::map<std::string_view, Table>& Sections() {
         {"resolve_grace", ReadResolveGrace}}},
       {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
-      {"guards", {{"files", ReadGuards}}},
+      {"guards",
+       {{"files", ReadGuards}, {"canary", ReadCanary}, {"canary_grace", ReadCanaryGrace}}},
       {"aws", {{"region", ReadRegion}}},
       {"ecs", {{"agent", ReadEcsAgent}, {"assume_active", ReadAssumeActive}}},
   });
@@ -229,6 +240,9 @@ StatusOr<Config> ParseConfig(std::string_view text, const std::string& name) {
       LoadSection(section->first, section->second, *value.as_table(), config, errors);
     }
   }
+  if (const auto guards = StandingGuards(config.guards, config.probes); !guards.ok())
+    errors.Add(parsed.table()["guards"]["canary"].node()->source(),
+               ToStd(guards.status().message()));
   RETURN_IF_ERROR(errors.ToStatus());
   if (!parsed.table()["access"]["operators"])
     config.access.operators = {StrCat("group:", config.socket_group)};

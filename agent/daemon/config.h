@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "daemon/guards_section.h"
 #include "daemon/publish_config.h"
 #include "daemon/remote_section.h"
 #include "engine/request.h"
@@ -25,7 +26,7 @@ struct Config {
   bool load_modules = true;  // kernel modules that a fault lacks
   StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
-  std::vector<std::string> guard_files = {"/run/faultd/HALT"};  // guards of every fault
+  GuardsConfig guards;
   std::string aws_region;  // empty: from the environment or the instance metadata
   std::string ecs_agent = "http://127.0.0.1:51678";  // its introspection endpoint
   EcsPolicy ecs;

@@ -140,13 +140,16 @@ std::unique_ptr<GuardWatcher::Watch> HostGuards::Start(
     auto condition = MakeCondition(guards[i], path, surroundings_);
     status = watch->Add(std::move(path), std::move(condition));
   }
-  for (size_t i = 0; i < options_.files.size() && status.ok(); ++i) {
-    v1::FileGuard guard;
-    guard.set_path(options_.files[i]);
+  for (size_t i = 0; i < options_.standing.size() && status.ok(); ++i) {
+    const v1::Guard& guard = options_.standing[i];
     const std::string name = "[guards] of the configuration";
-    status = watch->Add(name, MakeFileCondition(guard, name, surroundings_));
+    status = watch->Add(name, MakeCondition(guard, name, surroundings_));
     // Not for the caller to correct.
-    if (!status.ok()) status = PreconditionError("CONFIG", guard.path(), ToStd(status.message()));
+    if (!status.ok()) {
+      status = PreconditionError("CONFIG",
+                                 guard.has_file() ? guard.file().path() : guard.probe().probe(),
+                                 ToStd(status.message()));
+    }
   }
   if (!status.ok()) watch->Refuse(status);
   watches_.emplace(id, watch.get());

@@ -22,8 +22,8 @@ namespace faultd {
 class HostGuards final : public GuardWatcher {
  public:
   struct Options {
-    std::vector<std::string> files;  // that are guards of every fault; absolute paths
-    std::string root;                // in front of /proc, for tests
+    std::vector<v1::Guard> standing;  // of every fault, beside its own
+    std::string root;                 // in front of /proc, for tests
   };
 
   // Without `api` alarms are refused. All references must outlive it, and it its watches.

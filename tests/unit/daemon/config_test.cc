@@ -40,7 +40,7 @@ TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
   EXPECT_EQ(shipped->stress.memory_reserve, defaults.stress.memory_reserve);
   EXPECT_EQ(shipped->stress.journal_reserve, defaults.stress.journal_reserve);
   EXPECT_EQ(shipped->protect, defaults.protect);
-  EXPECT_EQ(shipped->guard_files, defaults.guard_files);
+  EXPECT_EQ(shipped->guards.files, defaults.guards.files);
   EXPECT_EQ(shipped->aws_region, defaults.aws_region);
   EXPECT_EQ(shipped->ecs_agent, defaults.ecs_agent);
   EXPECT_EQ(shipped->ecs.assume_active, defaults.ecs.assume_active);
@@ -83,7 +83,7 @@ assume_active = true
   EXPECT_EQ(config->stress.memory_reserve, 1u << 30);
   EXPECT_EQ(config->stress.journal_reserve, 64u << 20);
   EXPECT_EQ(config->protect.size(), 3u);
-  EXPECT_EQ(config->guard_files, (std::vector<std::string>{"/run/halt", "/etc/faultd/HALT"}));
+  EXPECT_EQ(config->guards.files, (std::vector<std::string>{"/run/halt", "/etc/faultd/HALT"}));
   EXPECT_EQ(config->aws_region, "eu-west-1");
   EXPECT_EQ(config->ecs_agent, "http://127.0.0.1:1234");
   EXPECT_TRUE(config->ecs.assume_active);
@@ -285,6 +285,22 @@ TEST(Config, OperatorsAreTheGroupOfTheSocketUnlessItSaysOtherwise) {
       "faultd.toml:2:13: access.observers: \"eve\" is nobody; write \"user:NAME\", \"group:NAME\", "
       "\"uri:PATTERN\", \"dns:PATTERN\", \"email:PATTERN\" or \"ip:ADDRESS\", with \"**\" at the "
       "end only");
+}
+
+TEST(Config, CanaryIsAProbeThatFailsForLongerThanItsGrace) {
+  const std::string probe =
+      "[[probe]]\nname = \"orchestrator\"\ntarget = \"10.0.0.9:443\"\ninterval = \"2s\"\ntimeout = "
+      "\"1s\"\n";
+  const auto config = ParseConfig(
+      "[guards]\nfiles = []\ncanary = \"orchestrator\"\ncanary_grace = \"5s\"\n" + probe, "");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const auto guards = StandingGuards(config->guards, config->probes);
+  ASSERT_TRUE(guards.ok()) << guards.status();
+  ASSERT_EQ(guards->size(), 1U);
+  EXPECT_EQ(guards->front().probe().probe(), "orchestrator");
+  EXPECT_EQ(guards->front().probe().consecutive(), 3U);
+  EXPECT_EQ(ErrorOf("[guards]\ncanary = \"nobody\"\n" + probe),
+            "faultd.toml:2:10: guards.canary: there is no [[probe]] with the name \"nobody\"");
 }
 
 }  // namespace

@@ -65,10 +65,10 @@ class GuardsTest : public AwsTest {
     for (const char* resource : {"cpu", "memory", "io"}) SetPressure(resource, 0, 0);
   }
 
-  void MakeGuards(bool with_aws = true, std::vector<std::string> files = {}) {
+  void MakeGuards(bool with_aws = true, std::vector<v1::Guard> standing = {}) {
     guards_ = std::make_unique<HostGuards>(context_, loop_, clock_, probes_,
                                            with_aws ? MakeApi(1) : nullptr,
-                                           HostGuards::Options{std::move(files), folder_});
+                                           HostGuards::Options{std::move(standing), folder_});
   }
   void SetMemory(uint64_t total_kib, uint64_t available_kib) {
     WriteFile("proc/meminfo", StrCat("MemTotal:       ", total_kib, " kB\nMemFree:  1 kB\n",

@@ -97,7 +97,7 @@ TEST_F(HostGuardsTest, CallbacksMayEndThisFaultAndOthers) {
 }
 
 TEST_F(HostGuardsTest, FilesOfTheConfigurationGuardEveryFault) {
-  MakeGuards(false, {folder_ + "/HALT"});
+  MakeGuards(false, {FileAppears(folder_ + "/HALT")});
   const auto watched = BeginWell({});
   WriteFile("HALT", "");
   Tick();
@@ -109,11 +109,26 @@ TEST_F(HostGuardsTest, FilesOfTheConfigurationGuardEveryFault) {
 }
 
 TEST_F(HostGuardsTest, AFileOfTheConfigurationThatCannotBeWatchedIsNoFaultOfTheRequest) {
-  MakeGuards(false, {"/mnt/efs/HALT"});
+  MakeGuards(false, {FileAppears("/mnt/efs/HALT")});
   WriteFile("proc/self/mountinfo", "29 1 0:44 / /mnt/efs rw - nfs4 127.0.0.1:/ rw\n");
   const Status status = Refused({});
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(DetailsOf(status).precondition_subject, "/mnt/efs/HALT");
+}
+
+TEST_F(HostGuardsTest, TheCanaryOfTheConfigurationGuardsEveryFault) {
+  probes_.Add("canary");
+  MakeGuards(false, {ProbeFails("canary", 2)});
+  const auto watched = BeginWell({});
+  probes_.Result("canary", "no answer within 1s");
+  probes_.Result("canary", "");
+  probes_.Result("canary", "no answer within 1s");
+  Tick();
+  EXPECT_EQ(watched->tripped, "");
+  probes_.Result("canary", "no answer within 1s");
+  Tick();
+  EXPECT_EQ(watched->tripped,
+            "probe canary: 2 failures in a row, the last one: no answer within 1s");
 }
 
 TEST_F(HostGuardsTest, WhatCannotBeWatchedAnyLongerTrips) {
