@@ -20,6 +20,8 @@ namespace {
 constexpr const char* kNoConnection = "failed to connect to all addresses";
 constexpr const char* kNoName = "DNS resolution failed";
 
+constexpr std::string_view kIsItUp = "is the host up, and does its firewall let you through?";
+
 struct FieldOption {
   std::string_view field;
   std::string_view option;
@@ -90,6 +92,7 @@ std::string_view DescribeConnection(std::string_view message) {
       {"is not in peer certificate",
        "its certificate is for another name; connect to one of its names, or give one with "
        "--tls-name"},
+      {"timed out", kIsItUp},
       {"Socket closed", kClosed},
       {"Connection reset", kClosed},
   };
@@ -125,8 +128,7 @@ std::string DescribeUnreachable(std::string_view message, std::string_view addre
 
 std::string DescribeTimeout(Purpose purpose, std::string_view address, bool connected) {
   const std::string silent = StrCat("faultd at ", address, " did not answer in time (--timeout); ");
-  if (!connected && !IsUnix(address))
-    return silent + "is the host up, and does its firewall let you through?";
+  if (!connected && !IsUnix(address)) return StrCat(silent, kIsItUp);
   if (!connected || purpose == Purpose::kRead) return silent + "see `systemctl status faultd`";
   if (purpose == Purpose::kRevert)
     return silent + "it goes on reverting: ask again, or see `faultctl list`";

@@ -145,6 +145,18 @@ class FleetTest(unittest.TestCase):
             self.assertEqual((process.returncode, errors), (0, ""))
             self.assertEqual(out.count("g reverted, requested: noop"), 3)
 
+    def test_dead_network_is_noticed_at_both_ends(self):
+        with self.held("i") as process:
+            self.addCleanup(lab.run, "nft", "delete", "table", "ip", "cut")
+            lab.run("nft", "add", "table", "ip", "cut")
+            lab.run("nft", "add", "chain", "ip", "cut", "out", "{ type filter hook output priority 0; }")
+            lab.run("nft", "add", "rule", "ip", "cut", "out", "tcp", "dport", "7443", "drop")
+            lab.run("nft", "add", "rule", "ip", "cut", "out", "tcp", "sport", "7443", "drop")
+            # 15 s of silence.
+            _, errors = process.communicate(timeout=3 * lab.DEADLINE)
+            self.assertEqual((process.returncode, errors.count("ended early: lost the daemon (keepalive watchdog timeout)")), (1, 3), errors)
+            self.assert_ended_everywhere("i", fault_pb2.END_REASON_HOLDER_GONE)
+
     def test_held_all_or_nothing(self):
         with self.held("h", "--all-or-nothing") as process:
             self.daemons[ADDRESSES[1]].revert("h")

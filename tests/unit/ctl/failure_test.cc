@@ -153,6 +153,8 @@ TEST(Failure, SaysWhyADaemonOnAnotherHostCannotBeReached) {
                 "it closed the connection at once, as it does when it refuses the certificate "
                 "(of an unknown authority, expired, revoked, or not in tcp.allow) or has too "
                 "many connections; its log says which");
+  EXPECT_EQ(message_of(unavailable, all + "Connection timed out"),
+            prefix + "is the host up, and does its firewall let you through?");
   EXPECT_EQ(message_of(unavailable, "Socket closed"), prefix + "Socket closed");
   EXPECT_EQ(message_of(grpc::StatusCode::DEADLINE_EXCEEDED, "x"),
             "faultd at db1:7443 did not answer in time (--timeout); is the host up, and does its "
