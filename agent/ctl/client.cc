@@ -1,6 +1,5 @@
 #include "ctl/client.h"
 
-#include "base/strings.h"
 #include "ctl/address.h"
 
 namespace faultd::ctl {

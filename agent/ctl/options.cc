@@ -151,14 +151,14 @@ void WrapDescriptions(CLI::App& app) {
 // Where the command goes to.
 Status FinishTarget(const Texts& texts, Options& options) {
   ASSIGN_OR_RETURN(options.fleet, ToFleet(texts.fleet));
+  const bool fleet = !options.fleet.hosts.empty();
   const char* variable = std::getenv("FAULTD_ADDRESS");
-  if (texts.address || variable != nullptr) {
+  if (texts.address || (!fleet && variable != nullptr && *variable != '\0')) {
     auto address = ParseAddress(texts.address ? *texts.address : variable);
     if (!address.ok())
       return Annotate(address.status(), texts.address ? "--address" : "FAULTD_ADDRESS");
-    options.address = *address;
+    options.address = *std::move(address);
   }
-  const bool fleet = !options.fleet.hosts.empty();
   if (fleet && texts.address)
     return OptionError("--address", "does not go with --host and --hosts-file; leave it out");
   if (fleet && (options.command == Command::kWatch || options.command == Command::kProbes ||

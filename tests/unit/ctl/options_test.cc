@@ -203,6 +203,10 @@ TEST(Options, TakeTheAddressFromTheEnvironment) {
   setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
   EXPECT_EQ(Parse("list")->address, "unix:/tmp/from-env");
   EXPECT_EQ(Parse("list --address unix:/tmp/y")->address, "unix:/tmp/y");
+  setenv("FAULTD_ADDRESS", "a:b", 1);
+  EXPECT_EQ(ErrorOf("list"), "FAULTD_ADDRESS: \"a:b\": \"b\" is not a port; write 1 to 65535");
+  setenv("FAULTD_ADDRESS", "", 1);
+  EXPECT_EQ(Parse("list")->address, "unix:/run/faultd/faultd.sock");
   unsetenv("FAULTD_ADDRESS");
 }
 
