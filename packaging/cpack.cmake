@@ -49,7 +49,7 @@ set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/faultd/faultd.toml"
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
     /etc /usr/sbin /usr/libexec /usr/lib /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d
     /usr/share/bash-completion /usr/share/bash-completion/completions /usr/share/licenses
-    /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man8)
+    /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man7 /usr/share/man/man8)
 set(rpm ${CMAKE_CURRENT_LIST_DIR}/rpm)
 set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${rpm}/pre)
 set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${rpm}/post)

@@ -55,7 +55,7 @@ put(644 ${FAULTD_ROOT}/systemd/faultd.service ${usr}/lib/systemd/system/faultd.s
 put(644 ${FAULTD_ROOT}/systemd/faultd.sysusers ${usr}/lib/sysusers.d/faultd.conf)
 put(644 ${FAULTD_ROOT}/packaging/faultd.toml ${root}/etc/faultd/faultd.toml)
 put(644 ${FAULTD_ROOT}/packaging/completion/faultctl ${usr}/share/bash-completion/completions/faultctl)
-foreach(page faultctl.1 faultd.toml.5 faultd.8 faultd-guardian.8)
+foreach(page faultctl.1 faultd.toml.5 faultd-security.7 faultd.8 faultd-guardian.8)
   cmake_path(GET page EXTENSION LAST_ONLY section)
   string(SUBSTRING ${section} 1 1 section)
   put_compressed(${FAULTD_ROOT}/packaging/man/${page} ${usr}/share/man/man${section}/${page})
@@ -65,6 +65,7 @@ foreach(folder cloudwatch iam ssm)
 endforeach()
 put_folder(proto/faultd ${usr}/share/faultd/proto/faultd)
 put_folder(proto/google ${usr}/share/faultd/proto/google)
+put_folder(scripts/examples ${usr}/share/faultd/examples)
 # Between our own processes; no interface for others.
 file(REMOVE ${usr}/share/faultd/proto/faultd/v1/stress_process.proto)
 

@@ -1,7 +1,6 @@
 #include "base/strings.h"
 #include "ctl/commands.h"
 #include "ctl/render.h"
-#include <google/protobuf/wrappers.pb.h>
 
 namespace faultd::ctl {
 namespace {
@@ -14,19 +13,13 @@ std::optional<Failure> GetAgent(Client& client, v1::Agent& agent) {
   return failure;
 }
 
-std::string Quoted(const std::string& text) {
-  google::protobuf::StringValue value;
-  value.set_value(text);
-  return ToJson(value);
-}
-
 }  // namespace
 
 ExitCode Doctor(const Options& options, Client& client, Output& output) {
   v1::Agent agent;
   if (auto failure = GetAgent(client, agent)) {
-    StrAppend(&failure->message,
-              "\nIf a fault may be left on this host, put it back by hand: faultd-guardian --once");
+    StrAppend(&failure->message, "\nIf a fault may be left on ", client.remote() ? "that" : "this",
+              " host, put it back by hand: faultd-guardian --once");
     return output.Fail(*failure);
   }
   output.Json(agent);
@@ -43,8 +36,8 @@ ExitCode Doctor(const Options& options, Client& client, Output& output) {
 ExitCode Version(Client& client, Output& output) {
   v1::Agent agent;
   const auto failure = GetAgent(client, agent);
-  output.Json(StrCat("{\"faultctl\":", Quoted(FAULTD_VERSION),
-                     failure ? "" : ",\"faultd\":" + Quoted(agent.version()), "}"));
+  output.Json(StrCat("{\"faultctl\":", ToJson(std::string(FAULTD_VERSION)),
+                     failure ? "" : ",\"faultd\":" + ToJson(agent.version()), "}"));
   output.Text("faultctl " FAULTD_VERSION);
   output.Text(failure ? "faultd: " + failure->message
                       : StrCat("faultd ", agent.version(), " at ", client.address()));

@@ -10,10 +10,17 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "ctl/address.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace faultd::ctl {
 namespace {
+
+// How gRPC begins when a call could not be sent at all.
+constexpr const char* kNoConnection = "failed to connect to all addresses";
+constexpr const char* kNoName = "DNS resolution failed";
+
+constexpr std::string_view kIsItUp = "is the host up, and does its firewall let you through?";
 
 struct FieldOption {
   std::string_view field;
@@ -64,8 +71,48 @@ ExitCode ExitCodeOf(grpc::StatusCode code, Purpose purpose, bool connected) {
   return purpose == Purpose::kRevert ? ExitCode::kRevertIncomplete : ExitCode::kFaultFailed;
 }
 
+// What is wrong between here and a daemon that listens on TCP; "" when the message itself says it
+// best. It is gRPC's, with OpenSSL's in it.
+std::string_view DescribeConnection(std::string_view message) {
+  struct Cause {
+    std::string_view part;
+    std::string_view text;
+  };
+  // With TLS 1.3 a client is done before the server has looked at its certificate.
+  constexpr std::string_view kClosed =
+      "it closed the connection at once, as it does when it refuses the certificate (of an unknown "
+      "authority, expired, revoked, or not in tcp.allow) or has too many connections; its log says "
+      "which";
+  constexpr Cause kCauses[] = {
+      {"Connection refused",
+       "nobody listens there; it takes a running daemon with [tcp] in its faultd.toml"},
+      {kNoName, "its name cannot be looked up; check the name"},
+      {"certificate verify failed",
+       "its certificate is not of an authority in --tls-ca, or has expired"},
+      {"is not in peer certificate",
+       "its certificate is for another name; connect to one of its names, or give one with "
+       "--tls-name"},
+      {"timed out", kIsItUp},
+      {"Socket closed", kClosed},
+      {"Connection reset", kClosed},
+  };
+  // Else it was there and went away.
+  if (!absl::StrContains(ToAbsl(message), kNoConnection) &&
+      !absl::StrContains(ToAbsl(message), kNoName)) {
+    return "";
+  }
+  for (const Cause& cause : kCauses) {
+    if (absl::StrContains(ToAbsl(message), ToAbsl(cause.part))) return cause.text;
+  }
+  return "";
+}
+
 std::string DescribeUnreachable(std::string_view message, std::string_view address) {
   std::string text = StrCat("cannot reach faultd at ", address, ": ");
+  if (!IsUnix(address)) {
+    const std::string_view cause = DescribeConnection(message);
+    return StrCat(text, cause.empty() ? message : cause);
+  }
   // The rest of gRPC's message is about its inner life.
   if (absl::StrContains(ToAbsl(message), "Permission denied")) {
     return text + "Permission denied; run this as root or as a member of the group faultd";
@@ -81,6 +128,7 @@ std::string DescribeUnreachable(std::string_view message, std::string_view addre
 
 std::string DescribeTimeout(Purpose purpose, std::string_view address, bool connected) {
   const std::string silent = StrCat("faultd at ", address, " did not answer in time (--timeout); ");
+  if (!connected && !IsUnix(address)) return StrCat(silent, kIsItUp);
   if (!connected || purpose == Purpose::kRead) return silent + "see `systemctl status faultd`";
   if (purpose == Purpose::kRevert)
     return silent + "it goes on reverting: ask again, or see `faultctl list`";
@@ -129,6 +177,13 @@ std::string Describe(const google::rpc::Status& status, Purpose purpose) {
 }
 
 }  // namespace
+
+bool NeverSent(const grpc::Status& status) {
+  const std::string message = status.error_message();
+  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+         (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+          (absl::StrContains(message, kNoConnection) || absl::StrContains(message, kNoName)));
+}
 
 std::string OptionOf(std::string_view field, Purpose purpose) {
   const std::vector<std::string> parts = absl::StrSplit(ToAbsl(field), '.');

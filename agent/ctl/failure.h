@@ -28,6 +28,10 @@ struct Failure {
 Failure Explain(const grpc::Status& status, Purpose purpose, std::string_view address,
                 bool connected);
 
+// Whether a call failed because there was no connection to send it over. For one that ran out of
+// time: only if there is none at the end of it.
+bool NeverSent(const grpc::Status& status);
+
 // The option that fills a field of a request ("spec.latency.target.to[2].host" is "--to number 3"),
 // or the field itself where no option does.
 std::string OptionOf(std::string_view field, Purpose purpose);

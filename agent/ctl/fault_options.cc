@@ -60,8 +60,10 @@ void AddLease(CLI::App& app, InjectTexts& texts) {
   app.add_flag("--hold", texts.hold,
                "Stay in the foreground; the fault ends when this command ends, however it ends")
       ->group(group);
-  app.add_option("--grace", texts.grace,
-                 "With --hold: how long the fault outlives this command. Default: not at all")
+  app.add_option(
+         "--grace", texts.grace,
+         "With --hold: how long the fault outlives this command. Default: not at all on a unix "
+         "socket, 5s over TCP")
       ->type_name("DURATION")
       ->group(group);
   AddRepeated(app, "--stop-if", texts.fault.stop_if,

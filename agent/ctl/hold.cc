@@ -130,9 +130,12 @@ ExitCode Conclude(const v1::Fault& last, const grpc::Status& status, int stops, 
                        status.error_message(), "); see `faultctl get ", last.id(), "`"));
     return ExitCode::kRevertIncomplete;
   }
-  output.Warn(StrCat("ended early: lost the daemon (", status.error_message(), ") while ",
-                     last.id(), " was ", Words(last.state()),
-                     "; the guardian reverts it. See `faultctl doctor`"));
+  output.Warn(
+      StrCat("ended early: lost the daemon (", status.error_message(), ") while ", last.id(),
+             " was ", Words(last.state()),
+             client.remote()
+                 ? "; when it lives it reverts the fault after its grace, else the guardian does"
+                 : "; the guardian reverts it. See `faultctl doctor`"));
   return ExitCode::kFaultFailed;
 }
 

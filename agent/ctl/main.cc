@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "ctl/commands.h"
+#include "ctl/fleet.h"
 #include "ctl/stop_watcher.h"
 
 namespace faultd::ctl {
@@ -31,8 +32,8 @@ ExitCode Main(int argc, const char* const* argv) {
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 
   const std::span arguments(argv, static_cast<size_t>(argc));
-  Output output(std::cout, std::cerr,
-                StyleOfStdout(Has(arguments, "--json"), Has(arguments, "--brief")));
+  const Output::Style style = StyleOfStdout(Has(arguments, "--json"), Has(arguments, "--brief"));
+  Output output(std::cout, std::cerr, style);
   const auto options = ParseOptions(argc, argv);
   if (!options.ok()) return output.Fail(UsageFailure(options.status()));
   if (options->command == Command::kHelp) {
@@ -40,12 +41,20 @@ ExitCode Main(int argc, const char* const* argv) {
     return ExitCode::kDone;
   }
   UniqueFd stop;
-  if (IsStream(*options)) {
+  if (IsStream(*options) || options->fleet.all_or_nothing) {
     auto caught = CatchStopSignals();
     if (!caught.ok()) return output.Fail(UsageFailure(caught.status()));
     stop = std::move(*caught);
   }
-  Client client(options->address, options->timeout);
+  Transport transport;
+  if (NeedsTls(*options)) {
+    auto loaded = LoadTransport(options->tls);
+    if (!loaded.ok()) return output.Fail(UsageFailure(loaded.status()));
+    transport = std::move(*loaded);
+  }
+  if (!options->fleet.hosts.empty())
+    return RunFleet(*options, transport, std::cout, std::cerr, style, stop.get());
+  Client client(options->address, options->timeout, transport);
   return Run(*options, client, output, stop.get());
 }
 

@@ -1,10 +1,13 @@
 #include "ctl/options.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "ctl/address.h"
 #include "ctl/fault_options.h"
 #include "ctl/option_values.h"
 #include <CLI/CLI.hpp>
@@ -12,12 +15,12 @@
 namespace faultd::ctl {
 namespace {
 
-constexpr const char* kAddressVariable = "FAULTD_ADDRESS";
-
 // Everything that CLI11 fills.
 struct Texts {
   Options options;
   InjectTexts inject;
+  FleetTexts fleet;
+  std::optional<std::string> address;
   std::optional<std::string> timeout;
   std::optional<std::string> duration;
   std::optional<std::string> interval;
@@ -31,10 +34,11 @@ CLI::App* AddCommand(CLI::App& app, Texts& texts, const std::string& name, Comma
 }
 
 void AddGlobals(CLI::App& app, Texts& texts) {
-  app.add_option("--address", texts.options.address,
-                 "Where the daemon listens. Default: " + texts.options.address)
-      ->envname(kAddressVariable)
-      ->type_name("unix:PATH");
+  app.add_option("--address", texts.address,
+                 "Where the daemon listens: its unix socket, or a host over TCP. Default: that of "
+                 "FAULTD_ADDRESS, else " +
+                     texts.options.address)
+      ->type_name("unix:PATH|HOST[:PORT]");
   app.add_flag("--json", texts.options.json, "One JSON object, or one line per item");
   app.add_flag("--brief", texts.options.brief,
                "Faults and errors as short lines of JSON, for logs that keep little; with --hold "
@@ -43,6 +47,20 @@ void AddGlobals(CLI::App& app, Texts& texts) {
                  "How long to wait for the daemon's answer. Default: 30s; without end for --hold, "
                  "watch and --watch")
       ->type_name("DURATION");
+
+  TlsFiles& tls = texts.options.tls;
+  const auto add = [&](const std::string& name, std::string& value, const char* variable,
+                       const std::string& help) {
+    app.add_option(name, value, help)->envname(variable)->type_name("FILE")->group("Over TCP");
+  };
+  add("--tls-ca", tls.ca, "FAULTD_TLS_CA", "Authorities of the daemons' certificates, in PEM");
+  add("--tls-cert", tls.certificate, "FAULTD_TLS_CERT", "Your certificate, in PEM");
+  add("--tls-key", tls.key, "FAULTD_TLS_KEY", "Its private key, in PEM");
+  app.add_option("--tls-name", tls.name,
+                 "The name in the daemons' certificates, when it is not that of the host")
+      ->type_name("NAME")
+      ->group("Over TCP");
+  AddFleetOptions(app, texts.fleet);
 }
 
 void AddCommands(CLI::App& app, Texts& texts) {
@@ -130,6 +148,41 @@ void WrapDescriptions(CLI::App& app) {
     WrapDescriptions(*command);
 }
 
+// Where the command goes to.
+Status FinishTarget(const Texts& texts, Options& options) {
+  ASSIGN_OR_RETURN(options.fleet, ToFleet(texts.fleet));
+  const bool fleet = !options.fleet.hosts.empty();
+  const char* variable = std::getenv("FAULTD_ADDRESS");
+  if (texts.address || (!fleet && variable != nullptr && *variable != '\0')) {
+    auto address = ParseAddress(texts.address ? *texts.address : variable);
+    if (!address.ok())
+      return Annotate(address.status(), texts.address ? "--address" : "FAULTD_ADDRESS");
+    options.address = *std::move(address);
+  }
+  if (fleet && texts.address)
+    return OptionError("--address", "does not go with --host and --hosts-file; leave it out");
+  if (fleet && (options.command == Command::kWatch || options.command == Command::kProbes ||
+                options.command == Command::kIds)) {
+    return OptionError("--host", "does not go with this command; ask one host, with --address");
+  }
+  if (options.fleet.all_or_nothing && options.command != Command::kInject &&
+      options.command != Command::kHold) {
+    return OptionError("--all-or-nothing", "only goes with a fault; leave it out");
+  }
+  if (!NeedsTls(options)) return absl::OkStatus();
+  const std::pair<const char*, const std::string&> files[] = {
+      {"--tls-ca", options.tls.ca},
+      {"--tls-cert", options.tls.certificate},
+      {"--tls-key", options.tls.key}};
+  for (const auto& [option, file] : files) {
+    if (!file.empty()) continue;
+    return OptionError(option,
+                       "is missing: over TCP it takes --tls-ca, --tls-cert and --tls-key, or "
+                       "FAULTD_TLS_CA, FAULTD_TLS_CERT and FAULTD_TLS_KEY");
+  }
+  return absl::OkStatus();
+}
+
 // Checks what CLI11 does not, and turns texts into values.
 StatusOr<Options> Finish(Texts texts) {
   Options& options = texts.options;
@@ -142,14 +195,7 @@ StatusOr<Options> Finish(Texts texts) {
   if (texts.duration) {
     ASSIGN_OR_RETURN(options.duration, DurationOption("--for", *texts.duration));
   }
-  if (options.address.starts_with('/')) options.address.insert(0, "unix:");
-  if (!options.address.starts_with("unix:")) {
-    return absl::InvalidArgumentError(
-        StrCat("--address: \"", options.address,
-               "\" is not the address of a unix socket; write unix:/run/faultd/faultd.sock (it may "
-               "also come from ",
-               kAddressVariable, ")"));
-  }
+  RETURN_IF_ERROR(FinishTarget(texts, options));
   if (options.command == Command::kRevert && options.all != options.ids.empty()) {
     return absl::InvalidArgumentError(options.all ? "revert: give ids or --all, not both"
                                                   : "revert: say which faults: ids, or --all");
@@ -186,6 +232,13 @@ StatusOr<Options> FinishInject(Texts texts) {
 }
 
 }  // namespace
+
+bool NeedsTls(const Options& options) {
+  const auto& hosts = options.fleet.hosts;
+  if (hosts.empty()) return !IsUnix(options.address);
+  return !std::all_of(hosts.begin(), hosts.end(),
+                      [](const Host& host) { return IsUnix(host.address); });
+}
 
 StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
   Texts texts;

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/status.h"
+#include "ctl/fleet_options.h"
+#include "ctl/transport.h"
 #include "faultd/v1/fault_service.pb.h"
 
 namespace faultd::ctl {
@@ -31,7 +33,12 @@ struct Options {
   Command command = Command::kHelp;
   std::string help;
 
+  // As ParseAddress returns it.
   std::string address = "unix:/run/faultd/faultd.sock";
+  // Instead of it.
+  FleetOptions fleet;
+  // For addresses that are not unix sockets.
+  TlsFiles tls;
   bool json = false;
   bool brief = false;
   std::chrono::nanoseconds timeout = std::chrono::seconds(30);
@@ -55,6 +62,9 @@ struct Options {
   // Doctor.
   bool strict = false;
 };
+
+// Whether one of the daemons is connected to over TCP.
+bool NeedsTls(const Options& options);
 
 // INVALID_ARGUMENT with a message to the person who typed it.
 StatusOr<Options> ParseOptions(int argc, const char* const* argv);

@@ -9,9 +9,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "ctl/brief.h"
+#include <google/protobuf/wrappers.pb.h>
 
 namespace faultd::ctl {
 
@@ -24,17 +26,23 @@ std::string ToJson(const google::protobuf::Message& message) {
   return status.ok() ? json : "{}";
 }
 
+std::string ToJson(const std::string& text) {
+  google::protobuf::StringValue value;
+  value.set_value(text);
+  return ToJson(value);
+}
+
 Output::Output(std::ostream& out, std::ostream& err, Style style)
     : out_(out), err_(err), style_(style) {}
 
 void Output::Text(std::string_view lines) {
   if (style_.json) return;
   ClearProgress();
-  out_ << lines << '\n' << std::flush;
+  out_ << OfHost(lines) << '\n' << std::flush;
 }
 
 void Output::Json(std::string_view object) {
-  if (style_.json) out_ << object << '\n' << std::flush;
+  if (style_.json) out_ << OfHost(object) << '\n' << std::flush;
 }
 
 void Output::Json(const google::protobuf::Message& message) {
@@ -48,6 +56,20 @@ void Output::Json(const v1::Fault& fault) {
 void Output::Json(const std::vector<v1::Fault>& faults) {
   if (style_.brief) return Json(BriefFaults(faults));
   for (const v1::Fault& fault : faults) Json(fault);
+}
+
+std::string Output::OfHost(std::string_view lines) const {
+  if (style_.host.empty()) return std::string(lines);
+  std::vector<std::string> each = absl::StrSplit(ToAbsl(lines), '\n');
+  for (std::string& line : each) {
+    if (style_.json) {
+      const bool empty = line == "{}";
+      line = StrCat("{\"host\":", ToJson(style_.host), empty ? "" : ",", line.substr(1));
+    } else {
+      line = StrCat(style_.host, line.empty() ? ":" : ": ", line);
+    }
+  }
+  return absl::StrJoin(each, "\n");
 }
 
 void Output::Progress(std::string_view line) {
@@ -88,7 +110,8 @@ ExitCode Output::Fail(const Failure& failure) {
 void Output::Warn(std::string_view message) {
   ClearProgress();
   out_ << std::flush;
-  err_ << "faultctl: " << message << '\n' << std::flush;
+  err_ << "faultctl: " << (style_.host.empty() ? "" : style_.host + ": ") << message << '\n'
+       << std::flush;
 }
 
 std::string CutToWidth(std::string_view line, size_t width) {

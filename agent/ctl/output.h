@@ -19,6 +19,7 @@ namespace faultd::ctl {
 
 // A message as one line of JSON with the field names of the .proto files.
 std::string ToJson(const google::protobuf::Message& message);
+std::string ToJson(const std::string& text);
 
 // Where a command's results go: text for people, or with `json` one object per line for programs.
 // Not thread-safe.
@@ -32,6 +33,8 @@ class Output {
     bool utf8 = false;      // the terminal shows more than ASCII
     size_t width = 80;      // of the terminal
     size_t height = 24;
+    // One of several hosts that the results are of: stands before each line, and in each object.
+    std::string host;
   };
 
   Output(std::ostream& out, std::ostream& err, Style style);
@@ -40,7 +43,7 @@ class Output {
 
   // A line, or lines, for people only.
   void Text(std::string_view lines);
-  // An object for programs only.
+  // An object, or one per line, for programs only.
   void Json(std::string_view object);
   void Json(const google::protobuf::Message& message);
   void Json(const v1::Fault& fault);
@@ -60,6 +63,8 @@ class Output {
 
  private:
   void ClearProgress();
+  // The lines with the host before each.
+  std::string OfHost(std::string_view lines) const;
 
   std::ostream& out_;
   std::ostream& err_;

@@ -15,6 +15,7 @@ it happens to all of them.
 import argparse
 import datetime
 import email.utils
+import functools
 import json
 import re
 import sys
@@ -34,7 +35,12 @@ from botocore.credentials import Credentials
 ACCOUNT = "123456789012"
 MAX_SKEW = 300  # seconds
 ECS_TARGET = "AmazonEC2ContainerServiceV20141113."
-EC2_MODEL = botocore.session.get_session().get_service_model("ec2")
+
+@functools.cache
+def ec2_model():
+    """Only when it is asked for: it is large, and not on machines that do without botocore's data."""
+    return botocore.session.get_session().get_service_model("ec2")
+
 
 lock = threading.RLock()
 calls = []
@@ -373,7 +379,7 @@ def ec2(form):
         arguments["Filters"] = [{"Name": name, "Values": values} for name, values in filters.items()]
     if "MaxResults" in form:
         arguments["MaxResults"] = int(form["MaxResults"])
-    operation = EC2_MODEL.operation_model(action)
+    operation = ec2_model().operation_model(action)
     # Refuses what the API does not know, and leaves no parameter aside.
     expected = botocore.serialize.create_serializer("ec2").serialize_to_request(arguments, operation)["body"]
     if form != {name: str(value) for name, value in expected.items()} or arguments.get("MaxResults", 5) > largest:

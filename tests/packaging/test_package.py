@@ -17,8 +17,10 @@ PROGRAMS = ["/usr/bin/faultctl", "/usr/libexec/faultd/faultd-guardian", "/usr/li
 FILES = [
     "/etc/faultd/faultd.toml", "/usr/lib/systemd/system/faultd.service", "/usr/lib/sysusers.d/faultd.conf",
     "/usr/share/bash-completion/completions/faultctl", "/usr/share/man/man1/faultctl.1.gz",
-    "/usr/share/man/man5/faultd.toml.5.gz", "/usr/share/man/man8/faultd.8.gz", "/usr/share/man/man8/faultd-guardian.8.gz",
+    "/usr/share/man/man5/faultd.toml.5.gz", "/usr/share/man/man7/faultd-security.7.gz",
+    "/usr/share/man/man8/faultd.8.gz", "/usr/share/man/man8/faultd-guardian.8.gz",
     "/usr/share/faultd/iam/faultd-instance-policy.json", "/usr/share/faultd/cloudwatch/faultd-alarms.yaml",
+    "/usr/share/faultd/examples/orchestrate.py",
     "/usr/share/faultd/proto/faultd/v1/fault_service.proto", "/usr/share/faultd/proto/google/rpc/status.proto",
 ]
 # Where the daemon looks for them.

@@ -135,5 +135,39 @@ TEST(Failure, SaysWhyTheDaemonCannotBeReached) {
             "recovering; ask again");
 }
 
+TEST(Failure, SaysWhyADaemonOnAnotherHostCannotBeReached) {
+  const auto message_of = [](grpc::StatusCode code, const std::string& why) {
+    return Explain(grpc::Status(code, why), Purpose::kRead, "db1:7443", false).message;
+  };
+  const std::string prefix = "cannot reach faultd at db1:7443: ";
+  const std::string all = "failed to connect to all addresses; last error: UNKNOWN: ";
+  const auto unavailable = grpc::StatusCode::UNAVAILABLE;
+  EXPECT_EQ(message_of(unavailable, all + "Connection refused"),
+            prefix +
+                "nobody listens there; it takes a running daemon with [tcp] in its "
+                "faultd.toml");
+  EXPECT_EQ(message_of(unavailable, "DNS resolution failed for db1:7443: no such name"),
+            prefix + "its name cannot be looked up; check the name");
+  EXPECT_EQ(message_of(unavailable, all + "Socket closed"),
+            prefix +
+                "it closed the connection at once, as it does when it refuses the certificate "
+                "(of an unknown authority, expired, revoked, or not in tcp.allow) or has too "
+                "many connections; its log says which");
+  EXPECT_EQ(message_of(unavailable, all + "Connection timed out"),
+            prefix + "is the host up, and does its firewall let you through?");
+  EXPECT_EQ(message_of(unavailable, "Socket closed"), prefix + "Socket closed");
+  EXPECT_EQ(message_of(grpc::StatusCode::DEADLINE_EXCEEDED, "x"),
+            "faultd at db1:7443 did not answer in time (--timeout); is the host up, and does its "
+            "firewall let you through?");
+}
+
+TEST(Failure, KnowsWhatWasNeverSent) {
+  const auto unavailable = grpc::StatusCode::UNAVAILABLE;
+  EXPECT_TRUE(NeverSent({unavailable, "failed to connect to all addresses; last error: x"}));
+  EXPECT_TRUE(NeverSent({unavailable, "DNS resolution failed for x"}));
+  EXPECT_FALSE(NeverSent({unavailable, "Socket closed"}));
+  EXPECT_FALSE(NeverSent({grpc::StatusCode::PERMISSION_DENIED, "no"}));
+}
+
 }  // namespace
 }  // namespace faultd::ctl

@@ -203,7 +203,34 @@ TEST(Options, TakeTheAddressFromTheEnvironment) {
   setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
   EXPECT_EQ(Parse("list")->address, "unix:/tmp/from-env");
   EXPECT_EQ(Parse("list --address unix:/tmp/y")->address, "unix:/tmp/y");
+  setenv("FAULTD_ADDRESS", "a:b", 1);
+  EXPECT_EQ(ErrorOf("list"), "FAULTD_ADDRESS: \"a:b\": \"b\" is not a port; write 1 to 65535");
+  setenv("FAULTD_ADDRESS", "", 1);
+  EXPECT_EQ(Parse("list")->address, "unix:/run/faultd/faultd.sock");
   unsetenv("FAULTD_ADDRESS");
+}
+
+TEST(Options, TakeSeveralHosts) {
+  setenv("FAULTD_TLS_CA", "ca", 1);
+  setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
+  const auto options = Parse(
+      "noop --for 1s --host a --host b:99 --host /c --select PERCENT(70) --parallel 3"
+      " --all-or-nothing --tls-cert c --tls-key k --tls-name n");
+  unsetenv("FAULTD_TLS_CA");
+  unsetenv("FAULTD_ADDRESS");
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_EQ(options->fleet.hosts.size(), 3u);
+  EXPECT_EQ(options->fleet.hosts[0].address, "a:7443");
+  EXPECT_EQ(options->fleet.hosts[1].name, "b:99");
+  EXPECT_EQ(options->fleet.select, 2u);
+  EXPECT_EQ(options->fleet.parallel, 3u);
+  EXPECT_TRUE(options->fleet.all_or_nothing);
+  EXPECT_EQ(options->tls.ca, "ca");
+  EXPECT_EQ(options->tls.certificate, "c");
+  EXPECT_EQ(options->tls.key, "k");
+  EXPECT_EQ(options->tls.name, "n");
+  EXPECT_TRUE(NeedsTls(*options));
+  EXPECT_FALSE(NeedsTls(*Parse("list --host /a --host /b")));
 }
 
 TEST(Options, SayWhatIsWrong) {
@@ -221,9 +248,23 @@ TEST(Options, SayWhatIsWrong) {
       {"revert a --all", "revert: give ids or --all, not both"},
       {"list --timeout 5",
        "--timeout: \"5\" is not a duration: write 90s, 1h30m, 250ms or ISO 8601 such as PT5M"},
-      {"list --address tcp:h:1",
-       "--address: \"tcp:h:1\" is not the address of a unix socket; write "
-       "unix:/run/faultd/faultd.sock (it may also come from FAULTD_ADDRESS)"},
+      {"list --address a:b", "--address: \"a:b\": \"b\" is not a port; write 1 to 65535"},
+      {"list --address a:1 --tls-ca x --tls-key y",
+       "--tls-cert: is missing: over TCP it takes --tls-ca, --tls-cert and --tls-key, or "
+       "FAULTD_TLS_CA, FAULTD_TLS_CERT and FAULTD_TLS_KEY"},
+      {"list --host /a --address /b",
+       "--address: does not go with --host and --hosts-file; leave it out"},
+      {"list --host /a --host unix:/a", "--host: \"unix:/a\" is given more than once"},
+      {"list --host /a --select COUNT(1)",
+       "--select: takes more than one host; give them with --host or --hosts-file"},
+      {"list --all-or-nothing",
+       "--all-or-nothing: takes more than one host; give them with --host or --hosts-file"},
+      {"list --host /a --host /b --all-or-nothing",
+       "--all-or-nothing: only goes with a fault; leave it out"},
+      {"list --host /a --host /b --parallel 0", "--parallel: 0 is out of range; write 1 to 256"},
+      {"list --host /a --host /b --select 5",
+       "--select: \"5\" is not a selection; write COUNT(2), PERCENT(25) or ALL, in quotes"},
+      {"watch --host /a", "--host: does not go with this command; ask one host, with --address"},
       {"noop", "--for: is missing: every fault has an end; write e.g. --for 5m"},
       {"noop --hold --dry-run", "--hold: there is nothing to hold in a --dry-run"},
       {"noop --for 1s --grace 1s", "--grace: only goes with --hold; leave it out"},

@@ -7,6 +7,9 @@
 
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "faultd/v1/agent_service.pb.h"
+#include "faultd/v1/fault_service.pb.h"
+#include "faultd/v1/probe_service.pb.h"
 #include "google/protobuf/descriptor.h"
 
 namespace faultd {
@@ -14,6 +17,13 @@ namespace {
 
 // Of every method of every service there is.
 std::multiset<std::string> RequestsOfAllMethods() {
+  // So that they are linked in.
+  for (const google::protobuf::Message* each :
+       std::initializer_list<const google::protobuf::Message*>{
+           &v1::GetAgentRequest::default_instance(), &v1::InjectFaultRequest::default_instance(),
+           &v1::ListProbesRequest::default_instance()}) {
+    EXPECT_NE(each->GetDescriptor(), nullptr);
+  }
   std::multiset<std::string> requests;
   for (const auto& file : std::filesystem::directory_iterator(FAULTD_PROTO_DIR "/faultd/v1")) {
     const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
