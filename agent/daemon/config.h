@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "daemon/publish_config.h"
 #include "daemon/remote_section.h"
-#include "engine/request.h"
+#include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "probe/probe_config.h"
 #include "rpc/access.h"
@@ -20,9 +20,8 @@ struct Config {
   std::string socket_group = "faultd";
   TcpConfig tcp;
   AccessConfig access;  // operators: without the key, the socket's group
-  Limits limits;
+  NameLookups lookups;
   SteeringChoice steering = SteeringChoice::kAuto;
-  StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   std::vector<std::string> guard_files = {"/run/faultd/HALT"};  // guards of every fault
   std::string aws_region;  // empty: from the environment or the instance metadata

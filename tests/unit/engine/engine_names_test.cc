@@ -34,7 +34,7 @@ class EngineNamesTest : public EngineFixture {
     return {addresses.begin(), addresses.end()};
   }
 
-  const seconds kInterval = std::chrono::duration_cast<seconds>(Limits{}.resolve_interval);
+  const seconds kInterval = std::chrono::duration_cast<seconds>(NameLookups{}.interval);
 };
 
 TEST_F(EngineNamesTest, FaultIsPendingUntilAllNamesAreKnown) {
@@ -96,7 +96,7 @@ TEST_F(EngineNamesTest, RecordHasTheNewAddressesFirst) {
 TEST_F(EngineNamesTest, OldAddressesGoAfterTheirGrace) {
   Start();
   host.resolver.Set("db.example", {"10.0.0.2"});
-  host.loop.RunFor(Limits{}.resolve_grace);
+  host.loop.RunFor(NameLookups{}.grace);
   EXPECT_TRUE(IsHit("10.0.0.1"));
   host.loop.RunFor(kInterval);
   EXPECT_FALSE(IsHit("10.0.0.1"));
