@@ -44,14 +44,15 @@ int main(int argc, char** argv) {
     return 2;
   }
   auto policy = faultd::LoadPolicy(options.policy_path);
-  if (absl::IsNotFound(policy.status()) && options.policy_path == kDefaultPolicy)
-    policy = faultd::Policy();
+  const bool no_policy = absl::IsNotFound(policy.status()) && options.policy_path == kDefaultPolicy;
+  if (no_policy) policy = faultd::Policy();
   if (!policy.ok()) {
     fprintf(stderr, "%s\n", std::string(policy.status().message()).c_str());
     return 2;
   }
   if (check_config) {
-    printf("%s: OK\n%s: OK\n", config_path.c_str(), options.policy_path.c_str());
+    printf("%s: OK\n%s: %s\n", config_path.c_str(), options.policy_path.c_str(),
+           no_policy ? "not there; the defaults are in force" : "OK");
     return 0;
   }
   options.policy = *std::move(policy);

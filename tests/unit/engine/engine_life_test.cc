@@ -132,7 +132,7 @@ TEST_F(EngineLifeTest, BadRequestLeavesNothingBehind) {
   auto answer = Inject("a", "noop { }");
   v1::InjectFaultRequest request = RequestFor("b", kNoop);
   request.clear_duration();
-  EXPECT_EQ(engine().Inject(request, "me", [](StatusOr<v1::Fault>) {}), "");
+  EXPECT_EQ(engine().Inject(request, {.actor = "me"}, [](StatusOr<v1::Fault>) {}), "");
   EXPECT_THAT(engine().List(true), SizeIs(1));
 }
 

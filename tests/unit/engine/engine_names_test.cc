@@ -158,7 +158,7 @@ TEST_F(EngineNamesTest, CidrsComeAndGoLikeAddresses) {
   EXPECT_THAT(RecordedAddresses(1), ElementsAre("10.0.16.0/20", "10.0.32.0/20"));
   EXPECT_TRUE(IsHit("10.0.32.0"));
   EXPECT_TRUE(IsHit("10.0.31.255")) << "it has its grace";
-  host.loop.RunFor(Limits{}.resolve_grace);
+  host.loop.RunFor(NameLookups{}.grace);
   EXPECT_FALSE(IsHit("10.0.31.255"));
   EXPECT_TRUE(IsHit("10.0.32.0"));
 }

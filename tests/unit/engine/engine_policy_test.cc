@@ -42,7 +42,7 @@ class EnginePolicyTest : public EngineFixture {
   static void ExpectDenied(const Status& status, std::string_view rule, std::string_view message) {
     EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
     EXPECT_EQ(DetailsOf(status).rule, rule);
-    EXPECT_EQ(status.message(), message);
+    EXPECT_EQ(ToStd(status.message()), message);
   }
 };
 
@@ -82,7 +82,7 @@ TEST_F(EnginePolicyTest, LongestLeaseForAllTraffic) {
 }
 
 TEST_F(EnginePolicyTest, NearlyAllAddressesAreAllTraffic) {
-  const auto inject = [this, n = 0](const std::string& target) mutable {
+  auto inject = [this, n = 0](const std::string& target) mutable {
     const Status status =
         InjectFor(StrCat("f", n++), StrCat("blackhole { target { ", target, " } }"), minutes(6));
     return DetailsOf(status).rule;

@@ -27,7 +27,7 @@ class PolicyPlanTest : public testing::Test {
   void ExpectDenied(const Status& status, std::string_view rule, std::string_view message) {
     EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
     EXPECT_EQ(DetailsOf(status).rule, rule);
-    EXPECT_EQ(status.message(), message);
+    EXPECT_EQ(ToStd(status.message()), message);
   }
   NetworkPolicy& network() { return host.host().network_policy; }
   StressPolicy& stress() { return host.host().stress_policy; }
