@@ -45,6 +45,7 @@ set(CPACK_RPM_COMPRESSION_TYPE xz)
 # What the binaries need is found by rpmbuild; this is for the scripts.
 set(CPACK_RPM_PACKAGE_REQUIRES "systemd, findutils")
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/faultd/faultd.toml"
+    "%config(noreplace) /etc/faultd/policy.toml"
     "%license /usr/share/licenses/faultd/LICENSE" "%doc /usr/share/doc/faultd")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
     /etc /usr/sbin /usr/libexec /usr/lib /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d

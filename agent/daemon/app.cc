@@ -25,6 +25,7 @@
 #include "daemon/guardian_process.h"
 #include "daemon/host_resolver.h"
 #include "daemon/notify.h"
+#include "daemon/policy_file.h"
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
 #include "daemon/tcp_listener.h"
@@ -117,6 +118,7 @@ class App {
   void StartServing();
   Status Listen();
   void RefreshProtection();
+  void ReloadOnHangUp();
   void Stop();
 
   const AppOptions& options_;
@@ -152,6 +154,7 @@ class App {
   std::unique_ptr<UnixListener> listener_;
   std::unique_ptr<TcpListener> tcp_listener_;
   boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  boost::asio::signal_set hang_up_{context_, SIGHUP};
   std::thread shutdown_;
   bool protection_armed_ = false;
 };
@@ -172,9 +175,12 @@ Status App::Start() {
   kernel_->features();
   network_.emplace(*kernel_, clock_);
   OpenAws();
-  host_.emplace(Host{*kernel_, *network_, options_.config.stress, &*ecs_});
-  host_->stress.journal_directory = paths.journal();
-  engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.limits);
+  host_.emplace(Host{.kernel = *kernel_,
+                     .network = *network_,
+                     .ecs = &*ecs_,
+                     .journal_directory = paths.journal()});
+  engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.lookups);
+  engine_->SetPolicy(options_.policy);
   probes_.emplace(context_, clock_, options_.config.probes);
   host_probes_.emplace(*probes_);
   ASSIGN_OR_RETURN(std::vector<v1::Guard> standing,
@@ -281,8 +287,22 @@ void App::RefreshProtection() {
   });
 }
 
+void App::ReloadOnHangUp() {
+  hang_up_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    if (const auto policy = LoadPolicy(options_.policy_path); policy.ok()) {
+      engine_->SetPolicy(*policy);
+      spdlog::info("{} is in force", options_.policy_path);
+    } else {
+      spdlog::error("the policy stays as it was: {}", std::string(policy.status().message()));
+    }
+    ReloadOnHangUp();
+  });
+}
+
 Status App::Run() {
   notifier_.StartWatchdog();
+  ReloadOnHangUp();
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     spdlog::info("{}: reverting all faults", strsignal(signal));

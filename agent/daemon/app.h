@@ -13,6 +13,8 @@ struct AppOptions {
   std::string guardian;  // empty: faultd-guardian beside this program
   std::string stress;    // empty: faultd-stress beside this program
   Config config;
+  std::string policy_path;  // read again on SIGHUP
+  Policy policy;
 };
 
 // Runs the daemon until SIGTERM or SIGINT, then reverts everything. Returns OK when the host is as

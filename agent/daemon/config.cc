@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <map>
 
 #include "base/file_io.h"
@@ -21,9 +20,8 @@
 namespace faultd {
 namespace {
 
-// Reads one value into the config, or says what was expected of it.
-using Reader = std::function<Status(const toml::node& value, Config& config)>;
-using Table = std::map<std::string_view, Reader>;
+using Reader = KeyReader<Config>;
+using Table = KeyReaders<Config>;
 
 Status ReadLogLevel(const toml::node& value, Config& config) {
   ASSIGN_OR_RETURN(config.log_level, ReadText(value));
@@ -38,26 +36,13 @@ Status ReadSocketGroup(const toml::node& value, Config& config) {
   return config.socket_group.empty() ? Expected("the name of a group") : absl::OkStatus();
 }
 
-Status ReadMaxLease(const toml::node& value, Config& config) {
-  return ReadDuration(value, kShortestLease, std::chrono::hours(7 * 24), config.limits.max_lease);
-}
-
 Status ReadResolveInterval(const toml::node& value, Config& config) {
   return ReadDuration(value, std::chrono::seconds(1), std::chrono::hours(1),
-                      config.limits.resolve_interval);
+                      config.lookups.interval);
 }
 
 Status ReadResolveGrace(const toml::node& value, Config& config) {
-  return ReadDuration(value, std::chrono::seconds(0), std::chrono::hours(24),
-                      config.limits.resolve_grace);
-}
-
-Status ReadMaxFaults(const toml::node& value, Config& config) {
-  const auto* number = value.as_integer();
-  if (number == nullptr || **number < 1 || **number > 10'000)
-    return Expected("a whole number from 1 to 10000");
-  config.limits.max_active_faults = static_cast<size_t>(**number);
-  return absl::OkStatus();
+  return ReadDuration(value, std::chrono::seconds(0), std::chrono::hours(24), config.lookups.grace);
 }
 
 Status ReadSteering(const toml::node& value, Config& config) {
@@ -77,14 +62,6 @@ Status ReadSteering(const toml::node& value, Config& config) {
 Status ReadLoadModules(const toml::node& value, Config& config) {
   ASSIGN_OR_RETURN(config.load_modules, ReadBool(value));
   return absl::OkStatus();
-}
-
-Status ReadMemoryReserve(const toml::node& value, Config& config) {
-  return ReadSize(value, config.stress.memory_reserve);
-}
-
-Status ReadJournalReserve(const toml::node& value, Config& config) {
-  return ReadSize(value, config.stress.journal_reserve);
 }
 
 Status ReadProtect(const toml::node& value, Config& config) {
@@ -182,13 +159,11 @@ const std::map<std::string_view, Table>& Sections() {
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
       {"tcp", TcpKeys()},
       {"access", AccessKeys()},
-      {"limits", {{"max_lease", ReadMaxLease}, {"max_active_faults", ReadMaxFaults}}},
       {"network",
        {{"steering", ReadSteering},
         {"load_modules", ReadLoadModules},
         {"resolve_interval", ReadResolveInterval},
         {"resolve_grace", ReadResolveGrace}}},
-      {"stress", {{"memory_reserve", ReadMemoryReserve}, {"journal_reserve", ReadJournalReserve}}},
       {"protect", {{"endpoints", ReadProtect}}},
       {"guards",
        {{"files", ReadGuards}, {"canary", ReadCanary}, {"canary_grace", ReadCanaryGrace}}},
@@ -201,15 +176,7 @@ const std::map<std::string_view, Table>& Sections() {
 void LoadSection(std::string_view section, const Table& readers, const toml::table& values,
                  Config& config, ConfigErrors& errors) {
   const size_t errors_before = errors.count();
-  for (const auto& [key, value] : values) {
-    auto reader = readers.find(key.str());
-    if (reader == readers.end()) {
-      errors.Add(key.source(), StrCat("unknown key ", section, ".", key.str(), "; [", section,
-                                      "] has ", KeysOf(readers)));
-    } else if (Status read = reader->second(value, config); !read.ok()) {
-      errors.Add(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
-    }
-  }
+  ReadKeys(section, readers, values, config, errors);
   // What is missing says nothing beside what is wrong.
   if (errors.count() > errors_before) return;
   Status whole = FinishPublishSection(section, config.publish);

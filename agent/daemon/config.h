@@ -7,7 +7,7 @@
 #include "daemon/guards_section.h"
 #include "daemon/publish_config.h"
 #include "daemon/remote_section.h"
-#include "engine/request.h"
+#include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "probe/probe_config.h"
 #include "rpc/access.h"
@@ -21,10 +21,9 @@ struct Config {
   std::string socket_group = "faultd";
   TcpConfig tcp;
   AccessConfig access;  // operators: without the key, the socket's group
-  Limits limits;
+  NameLookups lookups;
   SteeringChoice steering = SteeringChoice::kAuto;
   bool load_modules = true;  // kernel modules that a fault lacks
-  StressPolicy stress;
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   GuardsConfig guards;
   std::string aws_region;  // empty: from the environment or the instance metadata

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -45,5 +47,26 @@ class ConfigErrors {
   std::string lines_;
   size_t count_ = 0;
 };
+
+// Reads one value into what it belongs to, or says what was expected of it.
+template <typename T>
+using KeyReader = std::function<Status(const toml::node& value, T& into)>;
+template <typename T>
+using KeyReaders = std::map<std::string_view, KeyReader<T>>;
+
+// The keys of one section; what is unknown or wrong is added to `errors`.
+template <typename T>
+void ReadKeys(std::string_view section, const KeyReaders<T>& readers, const toml::table& values,
+              T& into, ConfigErrors& errors) {
+  for (const auto& [key, value] : values) {
+    const auto reader = readers.find(key.str());
+    if (reader == readers.end()) {
+      errors.Add(key.source(), StrCat("unknown key ", section, ".", key.str(), "; [", section,
+                                      "] has ", KeysOf(readers)));
+    } else if (Status read = reader->second(value, into); !read.ok()) {
+      errors.Add(value.source(), StrCat(section, ".", key.str(), ": ", ToStd(read.message())));
+    }
+  }
+}
 
 }  // namespace faultd

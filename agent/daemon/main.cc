@@ -4,18 +4,24 @@
 #include "base/log.h"
 #include "daemon/app.h"
 #include "daemon/journal_sink.h"
+#include "daemon/policy_file.h"
 #include "rpc/grpc_log.h"
 #include "rpc/tls.h"
 #include <CLI/CLI.hpp>
 
 int main(int argc, char** argv) {
   constexpr char kDefaultConfig[] = "/etc/faultd/faultd.toml";
+  constexpr char kDefaultPolicy[] = "/etc/faultd/policy.toml";
   CLI::App command("faultd: on-host fault injection with leases", "faultd");
   faultd::AppOptions options;
   std::string config_path = kDefaultConfig;
+  options.policy_path = kDefaultPolicy;
   bool check_config = false;
   command.add_option("--config", config_path, "Configuration file")->capture_default_str();
-  command.add_flag("--check-config", check_config, "Check the configuration file and exit");
+  command.add_flag("--check-config", check_config,
+                   "Check the configuration and the policy and exit");
+  command.add_option("--policy", options.policy_path, "What faults are allowed on this host")
+      ->capture_default_str();
   command.add_option("--state-dir", options.state_dir, "Where the journal is kept")
       ->capture_default_str();
   command.add_option("--runtime-dir", options.runtime_dir, "Where the socket is made")
@@ -37,10 +43,19 @@ int main(int argc, char** argv) {
     fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return 2;
   }
+  auto policy = faultd::LoadPolicy(options.policy_path);
+  const bool no_policy = absl::IsNotFound(policy.status()) && options.policy_path == kDefaultPolicy;
+  if (no_policy) policy = faultd::Policy();
+  if (!policy.ok()) {
+    fprintf(stderr, "%s\n", std::string(policy.status().message()).c_str());
+    return 2;
+  }
   if (check_config) {
-    printf("%s: OK\n", config_path.c_str());
+    printf("%s: OK\n%s: %s\n", config_path.c_str(), options.policy_path.c_str(),
+           no_policy ? "not there; the defaults are in force" : "OK");
     return 0;
   }
+  options.policy = *std::move(policy);
   options.config = *std::move(config);
   faultd::AllowTls13Only();
   faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level),

@@ -23,14 +23,14 @@ bool IsOver(v1::FaultState state) {
 }
 
 Engine::Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
-               std::string boot_id, Limits limits)
+               std::string boot_id, NameLookups lookups)
     : host_(host),
       journal_(journal),
       loop_(loop),
       resolver_(resolver),
       clock_(clock),
       boot_id_(std::move(boot_id)),
-      limits_(limits) {}
+      lookups_(lookups) {}
 
 Engine::~Engine() {
   *alive_ = false;
@@ -41,6 +41,12 @@ Engine::~Engine() {
       loop_.Cancel(timer);
     }
   }
+}
+
+void Engine::SetPolicy(const Policy& policy) {
+  policy_ = policy;
+  host_.network_policy = policy.network;
+  host_.stress_policy = policy.stress;
 }
 
 StatusOr<v1::Fault> Engine::Get(const std::string& id) {
@@ -88,7 +94,9 @@ std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64
 StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
   Entry* entry = Find(request.id());
   if (entry == nullptr) return NoSuchFault(request.id());
-  RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration(), limits_));
+  RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration()));
+  RETURN_IF_ERROR(CheckDryRunOnly(policy_));
+  RETURN_IF_ERROR(CheckWishNow(*entry->kind, FromProto(request.duration()), entry->all_traffic));
   v1::Fault& fault = entry->fault;
   if (fault.state() != v1::FAULT_STATE_ACTIVE) {
     return absl::AbortedError(StrCat("fault ", fault.id(), " is ", FaultState_Name(fault.state()),

@@ -12,12 +12,20 @@
 #include "engine/guard_watcher.h"
 #include "engine/journal.h"
 #include "engine/loop.h"
+#include "engine/policy.h"
 #include "engine/request.h"
 #include "engine/resolver.h"
 #include "faultd/v1/fault_service.pb.h"
 #include "faults/fault_kind.h"
 
 namespace faultd {
+
+// How often names in faults are looked up again, and for how long an address that a name has no
+// longer is still treated as its own.
+struct NameLookups {
+  std::chrono::nanoseconds interval = std::chrono::seconds(15);
+  std::chrono::nanoseconds grace = std::chrono::seconds(60);
+};
 
 // All faults of this daemon and their lives: validate, plan, journal, inject, verify, ACTIVE,
 // revert, verify, delete the record. Everything happens on the loop's thread; callbacks are called
@@ -29,13 +37,16 @@ class Engine {
   using WatchId = uint64_t;
 
   Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
-         std::string boot_id, Limits limits);
+         std::string boot_id, NameLookups lookups);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Without one, faults with guards are refused. To be set once, before the first fault.
   void SetGuardWatcher(GuardWatcher* guards) { guards_ = guards; }
+
+  // For new faults, renewals and new addresses of names from now on; what is active stays as it is.
+  void SetPolicy(const Policy& policy);
 
   // Takes up the records that a recovery has left to it, those of remote kinds, as faults that are
   // being reverted. For the start.
@@ -85,7 +96,6 @@ class Engine {
   void Shutdown(std::function<void()> done);
 
   size_t active_count() const { return active_; }
-  const Limits& limits() const { return limits_; }
   Host& host() { return host_; }
 
  private:
@@ -103,6 +113,7 @@ class Engine {
     BootTime ended{0};
     bool journaled = false;  // a record may be on disk
     bool touched = false;    // inject was called
+    bool all_traffic = false;
     int attempts = 0;
     Status error;
     std::map<std::string, SeenAddresses> names;
@@ -118,6 +129,8 @@ class Engine {
   };
 
   // engine_inject.cc, in the order in which they happen
+  Status CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,
+                      bool all_traffic = false) const;
   StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const Caller& caller);
   void StartGuards(Entry& entry);
   void ResolveNames(Entry& entry);
@@ -127,7 +140,8 @@ class Engine {
   void ContinueInject(const std::string& id);
   void AnswerRepeated(Entry& entry, FaultCallback done);
   void ArmLease(Entry& entry);
-  StatusOr<v1::PlanFaultResponse> PlanNow(const FaultKind& kind, const v1::FaultSpec& spec,
+  StatusOr<v1::PlanFaultResponse> PlanNow(const FaultKind& kind,
+                                          const v1::PlanFaultRequest& request,
                                           const ResolvedNames& names);
 
   // engine.cc
@@ -163,7 +177,8 @@ class Engine {
   Resolver& resolver_;
   const Clock& clock_;
   const std::string boot_id_;
-  const Limits limits_;
+  const NameLookups lookups_;
+  Policy policy_;
   GuardWatcher* guards_ = nullptr;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;

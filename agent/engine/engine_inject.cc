@@ -1,4 +1,5 @@
 // The way in: from a request to ACTIVE.
+#include <algorithm>
 #include <utility>
 
 #include "base/proto_time.h"
@@ -19,6 +20,10 @@ Status Stopping() {
 
 void Answer(std::vector<Engine::FaultCallback>& callbacks, const StatusOr<v1::Fault>& answer) {
   for (Engine::FaultCallback& callback : std::exchange(callbacks, {})) callback(answer);
+}
+
+std::optional<std::chrono::nanoseconds> LeaseOf(const v1::PlanFaultRequest& request) {
+  return request.has_duration() ? std::optional(FromProto(request.duration())) : std::nullopt;
 }
 
 }  // namespace
@@ -94,18 +99,25 @@ void Engine::Survey(Entry& entry) {
   });
 }
 
+Status Engine::CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,
+                            bool all_traffic) const {
+  return CheckWish(policy_, {kind.name, lease, all_traffic}, clock_.WallNow());
+}
+
 StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
                                         const Caller& caller) {
   if (stopping_) return Stopping();
-  RETURN_IF_ERROR(ValidateInject(request, limits_));
-  if (active_ >= limits_.max_active_faults) {
-    return absl::ResourceExhaustedError(StrCat("there are ", active_,
-                                               " active faults, as many as this host "
-                                               "allows; revert some of them first"));
-  }
+  RETURN_IF_ERROR(ValidateInject(request));
+  const FaultKind* kind = KindOf(request.spec());
+  RETURN_IF_ERROR(CheckDryRunOnly(policy_));
+  RETURN_IF_ERROR(CheckWishNow(*kind, FromProto(request.duration())));
+  const auto of_kind = std::count_if(entries_.begin(), entries_.end(), [kind](const auto& each) {
+    return each.second->kind == kind && !IsOver(each.second->fault.state());
+  });
+  RETURN_IF_ERROR(CheckRoom(policy_, kind->name, active_, static_cast<size_t>(of_kind)));
   auto entry = std::make_unique<Entry>();
   entry->request = request;
-  entry->kind = KindOf(request.spec());
+  entry->kind = kind;
   entry->number = next_number_++;
   v1::Fault& fault = entry->fault;
   fault.set_id(request.id());
@@ -128,9 +140,13 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
 void Engine::Activate(Entry& entry) {
   StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), NamesInUse(entry), host_);
   if (!plan.ok()) return Fail(entry, plan.status());
+  const auto lease = FromProto(entry.request.duration());
+  if (Status allowed = CheckWishNow(*entry.kind, lease, plan->all_traffic); !allowed.ok())
+    return Fail(entry, allowed);
+  entry.all_traffic = plan->all_traffic;
   entry.undo = plan->undo;
   entry.fault.set_summary(plan->summary);
-  entry.deadline = clock_.Now() + FromProto(entry.request.duration());
+  entry.deadline = clock_.Now() + lease;
   entry.journaled = true;
   if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
   entry.touched = true;
@@ -164,7 +180,7 @@ void Engine::ContinueInject(const std::string& id) {
       loop_.At(clock_.Now() + entry.kind->observe_interval, [this, id] { Check(id); });
   if (!entry.names.empty()) {
     entry.resolve_timer =
-        loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
+        loop_.At(clock_.Now() + lookups_.interval, [this, id] { RefreshNames(id); });
   }
   Notify(entry);
   Answer(entry.when_active, Snapshot(entry));
@@ -215,26 +231,30 @@ void Engine::ArmLease(Entry& entry) {
 
 void Engine::Plan(const v1::PlanFaultRequest& request, PlanCallback done) {
   Status valid = ValidateSpec(request.spec());
-  if (valid.ok() && request.has_duration())
-    valid = ValidateLease(true, request.duration(), limits_);
-  if (!valid.ok()) return done(valid);
+  if (valid.ok() && request.has_duration()) valid = ValidateLease(true, request.duration());
   const FaultKind* kind = KindOf(request.spec());
+  if (valid.ok()) valid = CheckWishNow(*kind, LeaseOf(request));
+  if (!valid.ok()) return done(valid);
   ResolveAll(kind->names(request.spec()),
-             [this, kind, spec = request.spec(), done](StatusOr<ResolvedNames> names) {
+             [this, kind, request, done](StatusOr<ResolvedNames> names) {
                if (!names.ok()) return done(names.status());
-               if (kind->survey == nullptr) return done(PlanNow(*kind, spec, *names));
-               kind->survey(host_, [this, alive = alive_, kind, spec, names = *std::move(names),
+               if (kind->survey == nullptr) return done(PlanNow(*kind, request, *names));
+               kind->survey(host_, [this, alive = alive_, kind, request, names = *std::move(names),
                                     done](const Status& surveyed) {
                  if (!*alive) return;
                  if (!surveyed.ok()) return done(surveyed);
-                 done(PlanNow(*kind, spec, names));
+                 done(PlanNow(*kind, request, names));
                });
              });
 }
 
-StatusOr<v1::PlanFaultResponse> Engine::PlanNow(const FaultKind& kind, const v1::FaultSpec& spec,
+StatusOr<v1::PlanFaultResponse> Engine::PlanNow(const FaultKind& kind,
+                                                const v1::PlanFaultRequest& request,
                                                 const ResolvedNames& names) {
-  ASSIGN_OR_RETURN(FaultPlan plan, kind.plan(spec, names, host_));
+  ASSIGN_OR_RETURN(FaultPlan plan, kind.plan(request.spec(), names, host_));
+  RETURN_IF_ERROR(CheckWishNow(kind, LeaseOf(request), plan.all_traffic));
+  if (Status denied = CheckDryRunOnly(policy_); !denied.ok())
+    plan.warnings.emplace_back(denied.message());
   v1::PlanFaultResponse response;
   response.mutable_changes()->Assign(plan.changes.begin(), plan.changes.end());
   response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());

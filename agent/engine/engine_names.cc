@@ -45,8 +45,7 @@ void Engine::NoteAddresses(Entry& entry, const ResolvedNames& resolved) {
   for (const auto& [name, addresses] : resolved) {
     SeenAddresses& seen = entry.names[name];
     for (const IpPrefix& address : addresses) seen[address.ToString()] = now;
-    std::erase_if(seen,
-                  [&](const auto& each) { return each.second + limits_.resolve_grace < now; });
+    std::erase_if(seen, [&](const auto& each) { return each.second + lookups_.grace < now; });
   }
 }
 
@@ -61,20 +60,20 @@ ResolvedNames Engine::NamesInUse(const Entry& entry) {
 void Engine::RefreshNames(const std::string& id) {
   Entry* entry = Find(id);
   if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_ACTIVE) return;
-  ResolveAll(
-      entry->kind->names(entry->request.spec()), [this, id](StatusOr<ResolvedNames> resolved) {
-        Entry* active = Find(id);
-        if (active == nullptr || active->fault.state() != v1::FAULT_STATE_ACTIVE) return;
-        active->resolve_timer =
-            loop_.At(clock_.Now() + limits_.resolve_interval, [this, id] { RefreshNames(id); });
-        if (!resolved.ok()) {
-          LogFault(spdlog::level::warn, active->fault, "keeping the addresses it has: {}",
-                   std::string(resolved.status().message()));
-          return;
-        }
-        NoteAddresses(*active, *resolved);
-        ApplyNames(*active);
-      });
+  ResolveAll(entry->kind->names(entry->request.spec()),
+             [this, id](StatusOr<ResolvedNames> resolved) {
+               Entry* active = Find(id);
+               if (active == nullptr || active->fault.state() != v1::FAULT_STATE_ACTIVE) return;
+               active->resolve_timer =
+                   loop_.At(clock_.Now() + lookups_.interval, [this, id] { RefreshNames(id); });
+               if (!resolved.ok()) {
+                 LogFault(spdlog::level::warn, active->fault, "keeping the addresses it has: {}",
+                          std::string(resolved.status().message()));
+                 return;
+               }
+               NoteAddresses(*active, *resolved);
+               ApplyNames(*active);
+             });
 }
 
 // Plans anew with all addresses in use and, when that changes the undo record, writes it and

@@ -68,23 +68,22 @@ Status ValidateSpec(const v1::FaultSpec& spec) {
   return kind->validate(spec);
 }
 
-Status ValidateLease(bool present, const google::protobuf::Duration& duration,
-                     const Limits& limits) {
+Status ValidateLease(bool present, const google::protobuf::Duration& duration) {
   const std::string expected =
-      StrCat("write ", FormatDuration(kShortestLease), " to ", FormatDuration(limits.max_lease));
+      StrCat("write ", FormatDuration(kShortestLease), " to ", FormatDuration(kLongestLease));
   if (!present)
     return FieldError("duration", StrCat("is missing: every fault has a lease; ", expected));
   const std::chrono::nanoseconds lease = FromProto(duration);
-  if (lease < kShortestLease || lease > limits.max_lease) {
+  if (lease < kShortestLease || lease > kLongestLease) {
     return FieldError("duration", StrCat(FormatDuration(lease), " is out of range; ", expected));
   }
   return absl::OkStatus();
 }
 
-Status ValidateInject(const v1::InjectFaultRequest& request, const Limits& limits) {
+Status ValidateInject(const v1::InjectFaultRequest& request) {
   if (!request.id().empty()) RETURN_IF_ERROR(ValidateId(request.id()));
   RETURN_IF_ERROR(ValidateSpec(request.spec()));
-  RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration(), limits));
+  RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration()));
   return ValidateLabels(request.labels());
 }
 

@@ -9,23 +9,14 @@
 
 namespace faultd {
 
-// What the host's configuration says about all faults.
-struct Limits {
-  std::chrono::nanoseconds max_lease = std::chrono::hours(12);
-  size_t max_active_faults = 1000;
-  // How often names in faults are looked up again, and for how long an address that a name has no
-  // longer is still treated as its own.
-  std::chrono::nanoseconds resolve_interval = std::chrono::seconds(15);
-  std::chrono::nanoseconds resolve_grace = std::chrono::seconds(60);
-};
-
 inline constexpr std::chrono::milliseconds kShortestLease{100};
+// What no policy can go beyond.
+inline constexpr std::chrono::hours kLongestLease{7 * 24};
 
 // FieldError when a request is malformed or out of range; nothing is looked up on the host.
-Status ValidateInject(const v1::InjectFaultRequest& request, const Limits& limits);
+Status ValidateInject(const v1::InjectFaultRequest& request);
 Status ValidateSpec(const v1::FaultSpec& spec);
-Status ValidateLease(bool present, const google::protobuf::Duration& duration,
-                     const Limits& limits);
+Status ValidateLease(bool present, const google::protobuf::Duration& duration);
 // An id as clients choose it.
 Status ValidateId(const std::string& id);
 

@@ -68,6 +68,12 @@ StatusOr<std::vector<int>> CoresFor(const v1::CpuStress& cpu, Host& host) {
 
 StatusOr<FaultPlan> Plan(const v1::CpuStress& cpu, Host& host, std::string&) {
   ASSIGN_OR_RETURN(const std::vector<int> cores, CoresFor(cpu, host));
+  ASSIGN_OR_RETURN(const std::vector<int> usable, host.kernel.machine().UsableCores());
+  const StressPolicy& policy = host.stress_policy;
+  RETURN_IF_ERROR(CheckAtMost("spec.cpu.load_percent", cpu.load_percent(),
+                              "stress.max_cpu_load_percent", policy.max_cpu_load_percent));
+  RETURN_IF_ERROR(CheckAtMost("spec.cpu.cores", Percent(cores.size(), usable.size()),
+                              "stress.max_cpu_cores_percent", policy.max_cpu_cores_percent));
   ASSIGN_OR_RETURN(const double quota, host.kernel.machine().CpuQuota());
   FaultPlan plan;
   const bool total = cpu.mode() == v1::CPU_MODE_TOTAL;

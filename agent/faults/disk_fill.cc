@@ -104,8 +104,21 @@ StatusOr<Goal> GoalFor(const v1::DiskFill& fill, Host& host) {
   return goal;
 }
 
+// How full it will be of what is taken, blocks or inodes.
+Status CheckFullness(const Goal& goal, Host& host) {
+  const FileSystemFacts& facts = goal.room.facts;
+  const double full =
+      goal.inodes > 0 ? Percent(facts.total_inodes -
+                                    std::min(facts.free_inodes, facts.total_inodes) + goal.inodes,
+                                facts.total_inodes)
+                      : Percent(facts.used_bytes + goal.bytes, facts.used_bytes + facts.free_bytes);
+  return CheckAtMost("spec.disk_fill", full, "stress.max_disk_percent_full",
+                     host.stress_policy.max_disk_percent_full);
+}
+
 StatusOr<FaultPlan> Plan(const v1::DiskFill& fill, Host& host, std::string& path) {
   ASSIGN_OR_RETURN(const Goal goal, GoalFor(fill, host));
+  RETURN_IF_ERROR(CheckFullness(goal, host));
   path = goal.room.facts.path;
   FaultPlan plan;
   const std::string amount =

@@ -78,9 +78,16 @@ StatusOr<FaultPlan> Plan(const v1::DiskIo& io, Host& host, std::string& path) {
         StrCat("a file of ", FormatSize(FileBytes(io)), " is more than there is: ", WordsFor(room),
                "; set file_bytes to less"));
   }
+  const uint32_t threads = io.has_threads() ? io.threads() : 1;
+  if (const uint32_t most = host.stress_policy.max_disk_io_threads; threads > most) {
+    return DeniedError("stress.max_disk_io_threads",
+                       StrCat("spec.disk_io.threads: ", threads,
+                              " are more than this host's policy allows (rule "
+                              "stress.max_disk_io_threads: ",
+                              most, "); ask for ", most, " at most"));
+  }
   path = room.facts.path;
   const uint32_t reads = io.has_read_percent() ? io.read_percent() : 50;
-  const uint32_t threads = io.has_threads() ? io.threads() : 1;
   FaultPlan plan;
   plan.summary = StrCat("disk_io ", path, ", ", threads, threads == 1 ? " thread, " : " threads, ",
                         io.pattern() == v1::ACCESS_PATTERN_SEQUENTIAL ? "sequential " : "random ",

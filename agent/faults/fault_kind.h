@@ -15,25 +15,21 @@
 #include "base/status.h"
 #include "faultd/v1/fault.pb.h"
 #include "faults/ecs/drains.h"
+#include "faults/fault_policy.h"
 #include "faults/net/plane.h"
 #include "kernel/kernel.h"
 #include "kernel/privileges.h"
 
 namespace faultd {
 
-// What the host's configuration says about stress.
-struct StressPolicy {
-  uint64_t memory_reserve = 256 << 20;   // bytes that memory stress leaves available at least
-  uint64_t journal_reserve = 256 << 20;  // bytes that disk_fill leaves free on the journal's disk
-  std::string journal_directory;         // empty: nothing is to be left for it
-};
-
 // What faults work on.
 struct Host {
   Kernel& kernel;
   NetworkPlane& network;
-  StressPolicy stress = {};
+  NetworkPolicy network_policy = {};
+  StressPolicy stress_policy = {};
   EcsDrains* ecs = nullptr;  // nullptr where there is no network to be had, as in the guardian
+  std::string journal_directory = {};  // empty: nothing is to be left for it
 };
 
 // Addresses and CIDRs of the names that FaultKind::names asked for.
@@ -44,6 +40,7 @@ struct FaultPlan {
   std::vector<std::string> changes;   // what would change on the host, a sentence each
   std::vector<std::string> warnings;  // worth knowing, no obstacle
   std::string summary;                // what the fault does, in a line
+  bool all_traffic = false;           // cuts the host off from nearly everybody
 };
 
 enum class CapabilityState { kAvailable, kLimited, kUnavailable, kNotApplicable };

@@ -80,13 +80,13 @@ StatusOr<Amounts> AmountsFor(const v1::MemoryStress& memory, Host& host) {
   Amounts amounts;
   ASSIGN_OR_RETURN(amounts.facts, host.kernel.machine().Memory());
   amounts.reserve =
-      memory.has_reserve_bytes() ? memory.reserve_bytes() : host.stress.memory_reserve;
-  if (amounts.reserve < host.stress.memory_reserve) {
+      memory.has_reserve_bytes() ? memory.reserve_bytes() : host.stress_policy.memory_reserve;
+  if (amounts.reserve < host.stress_policy.memory_reserve) {
     return DeniedError(
-        "memory_reserve",
+        "stress.memory_reserve",
         StrCat("spec.memory.reserve_bytes: ", FormatSize(amounts.reserve),
-               " is less than this host's configuration allows (rule memory_reserve: ",
-               FormatSize(host.stress.memory_reserve), ")"));
+               " is less than this host's policy allows (rule stress.memory_reserve: ",
+               FormatSize(host.stress_policy.memory_reserve), "); ask for that or more"));
   }
   switch (memory.amount_case()) {
     case v1::MemoryStress::kPercentOfTotal:
@@ -118,6 +118,8 @@ StatusOr<FaultPlan> Plan(const v1::MemoryStress& memory, Host& host, std::string
                FormatSize(amounts.reserve), " is never taken; ask for ", FormatSize(most),
                " at most"));
   }
+  RETURN_IF_ERROR(CheckAtMost("spec.memory", Percent(amounts.bytes, facts.total),
+                              "stress.max_memory_percent", host.stress_policy.max_memory_percent));
   FaultPlan plan;
   plan.summary = StrCat("memory ", absolute ? "in use brought to " : "", FormatSize(amounts.bytes),
                         memory.backing() == v1::MEMORY_BACKING_PAGE_CACHE ? " of page cache" : "");

@@ -190,7 +190,7 @@ class Stubs:
 class Daemon:
     """One faultd with directories of its own; told by sd_notify when it is ready."""
 
-    def __init__(self, directory=None, config=""):
+    def __init__(self, directory=None, config="", policy=""):
         self.directory = directory or tempfile.mkdtemp(prefix="faultd-test-")
         self.state = os.path.join(self.directory, "state")
         self.runtime = os.path.join(self.directory, "run")
@@ -199,6 +199,9 @@ class Daemon:
         self.log = os.path.join(self.directory, "log")
         with open(self.config, "w", encoding="utf8") as file:
             file.write(config)
+        self.policy = os.path.join(self.directory, "policy.toml")
+        with open(self.policy, "w", encoding="utf8") as file:
+            file.write(policy)
         self.arguments = []
         self.wrapper = []  # a command that ends in exec of what follows
         self.environment = {}  # beside that of the test
@@ -212,7 +215,7 @@ class Daemon:
             ready.bind(notify)
             ready.settimeout(DEADLINE)
             self.process = subprocess.Popen(
-                [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime, *self.arguments],
+                [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--policy", self.policy, "--state-dir", self.state, "--runtime-dir", self.runtime, *self.arguments],
                 stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify, **self.environment))
             if read_notifications:
                 self.wait_for_ready(ready)

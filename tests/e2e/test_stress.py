@@ -368,7 +368,7 @@ class FullDiskTest(unittest.TestCase):
     def test_revert_on_a_full_file_system_with_the_journal_on_it(self):
         with file_system() as disk:
             os.mkdir(os.path.join(disk, "faultd"))
-            daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), config='[stress]\njournal_reserve = "0"\n')
+            daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), policy='[stress]\njournal_reserve = "0"\n')
             daemon.start()
             try:
                 before = usage(disk)[0]
@@ -387,7 +387,7 @@ class FullDiskTest(unittest.TestCase):
     def test_the_journal_keeps_its_reserve(self):
         with file_system() as disk:
             os.mkdir(os.path.join(disk, "faultd"))
-            daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), config='[stress]\njournal_reserve = "16MiB"\n')
+            daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), policy='[stress]\njournal_reserve = "16MiB"\n')
             daemon.start()
             try:
                 daemon.inject("disk_fill", path=disk, percent_full=100)

@@ -59,12 +59,18 @@ class ManTest(unittest.TestCase):
         self.assertEqual(options, options_of_page(read("packaging/man/faultd-guardian.8")))
 
     def test_every_key_of_the_configuration(self):
+        self.assert_keys_are_documented("faultd.toml.5", "faultd.toml")
+
+    def test_every_key_of_the_policy(self):
+        self.assert_keys_are_documented("faultd-policy.toml.5", "policy.toml")
+
+    def assert_keys_are_documented(self, page, file):
         documented = {}
-        for section, body in re.findall(r"(?ms)^\.Ss \[+(\w+)\]+\n(.*?)(?=^\.S[sh] )", read("packaging/man/faultd.toml.5")):
+        for section, body in re.findall(r"(?ms)^\.Ss \[+(\w+)\]+\n(.*?)(?=^\.S[sh] )", read(f"packaging/man/{page}")):
             documented[section] = {
                 key for line in re.findall(r"(?m)^\.It Cm (.*)", body) for key in line.split(" , ")}
         shown, section = {}, None
-        for line in read("packaging/faultd.toml").splitlines():
+        for line in read(f"packaging/{file}").splitlines():
             if match := re.fullmatch(r"#? ?\[+(\w+)\]+", line):
                 section = shown.setdefault(match[1], set())
             elif match := re.match(r"#? ?([a-z_]+) = ", line):
@@ -78,7 +84,7 @@ class ManTest(unittest.TestCase):
         sources = "".join(read(f"agent/daemon/{name}") for name in
                           ("config.cc", "probe_section.cc", "publish_section.cc"))
         keys = set(re.findall(r"\{\"([a-z_]+)\",\s*(?=Read|\[|\{\{)", sources))
-        self.assertIn("max_lease", keys)
+        self.assertIn("socket_group", keys)
         for key in keys:
             self.assertRegex(page, rf"(?m)^\.(It Cm|Ss).*\b{key}\b")
 

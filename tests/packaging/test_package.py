@@ -15,10 +15,10 @@ PACKAGES = os.environ["FAULTD_PACKAGES"]
 PROGRAMS = ["/usr/bin/faultctl", "/usr/libexec/faultd/faultd-guardian", "/usr/libexec/faultd/faultd-stress",
             "/usr/libexec/faultd/put-back", "/usr/sbin/faultd"]
 FILES = [
-    "/etc/faultd/faultd.toml", "/usr/lib/systemd/system/faultd.service", "/usr/lib/sysusers.d/faultd.conf",
+    "/etc/faultd/faultd.toml", "/etc/faultd/policy.toml", "/usr/lib/systemd/system/faultd.service", "/usr/lib/sysusers.d/faultd.conf",
     "/usr/share/bash-completion/completions/faultctl", "/usr/share/man/man1/faultctl.1.gz",
-    "/usr/share/man/man5/faultd.toml.5.gz", "/usr/share/man/man7/faultd-security.7.gz",
-    "/usr/share/man/man8/faultd.8.gz", "/usr/share/man/man8/faultd-guardian.8.gz",
+    "/usr/share/man/man5/faultd.toml.5.gz", "/usr/share/man/man5/faultd-policy.toml.5.gz",
+    "/usr/share/man/man7/faultd-security.7.gz", "/usr/share/man/man8/faultd.8.gz", "/usr/share/man/man8/faultd-guardian.8.gz",
     "/usr/share/faultd/iam/faultd-instance-policy.json", "/usr/share/faultd/cloudwatch/faultd-alarms.yaml",
     "/usr/share/faultd/examples/orchestrate.py",
     "/usr/share/faultd/proto/faultd/v1/fault_service.proto", "/usr/share/faultd/proto/google/rpc/status.proto",
@@ -121,7 +121,7 @@ class DebTest(PackageTest, unittest.TestCase):
     def test_control_files(self):
         with tarfile.open(fileobj=io.BytesIO(run("dpkg-deb", "--ctrl-tarfile", self.package))) as tar:
             control = {m.name.removeprefix("./"): m.mode for m in tar.getmembers() if m.isfile()}
-            self.assertEqual(tar.extractfile("./conffiles").read().decode(), "/etc/faultd/faultd.toml\n")
+            self.assertEqual(tar.extractfile("./conffiles").read().decode(), "/etc/faultd/faultd.toml\n/etc/faultd/policy.toml\n")
         for script in ("postinst", "prerm", "postrm"):
             self.assertEqual(control[script], 0o755, script)
 
@@ -149,7 +149,8 @@ class RpmTest(PackageTest, unittest.TestCase):
         return self.query("%{ARCH}")
 
     def test_an_edited_configuration_is_kept(self):
-        self.assertEqual(self.flags["/etc/faultd/faultd.toml"], "cn:")
+        for name in ("faultd.toml", "policy.toml"):
+            self.assertEqual(self.flags[f"/etc/faultd/{name}"], "cn:")
 
     def test_no_folder_of_others_belongs_to_it(self):
         for path, mode in self.modes.items():

@@ -25,11 +25,14 @@ std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot) {
 TestHost::Process::Process(TestHost& on)
     : network(on.kernel, on.clock),
       ecs(on.ecs, on.clock, on.ecs_policy),
-      host{on.kernel, network, {.journal_directory = kJournalDirectory}, &ecs},
+      host{.kernel = on.kernel,
+           .network = network,
+           .ecs = &ecs,
+           .journal_directory = kJournalDirectory},
       journal(on.directory),
-      engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, on.limits_) {}
+      engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, {}) {}
 
-TestHost::TestHost(SteeringKind kind, Limits limits) : kernel(script, kind), limits_(limits) {
+TestHost::TestHost(SteeringKind kind) : kernel(script, kind) {
   // Thousands of lives are lived.
   if (std::getenv("FAULTD_TEST_LOG") == nullptr) spdlog::set_level(spdlog::level::off);
   kernel.AddInterface("eth0");

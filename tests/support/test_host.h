@@ -31,7 +31,7 @@ std::ostream& operator<<(std::ostream& out, const HostSnapshot& snapshot);
 // with the journal, and another one at /data, each with 55 of 100 GiB free.
 class TestHost {
  public:
-  explicit TestHost(SteeringKind kind = SteeringKind::kNftables, Limits limits = {});
+  explicit TestHost(SteeringKind kind = SteeringKind::kNftables);
   ~TestHost();
 
   // What dies with the daemon.
@@ -70,7 +70,6 @@ class TestHost {
   std::string boot_id = "boot-1";
 
  private:
-  const Limits limits_;
   std::unique_ptr<Process> process_;
 };
 

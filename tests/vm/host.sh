@@ -7,6 +7,7 @@
 install_faultd() {
   install -D -m 644 systemd/faultd.sysusers /usr/lib/sysusers.d/faultd.conf
   install -D -m 644 packaging/faultd.toml /etc/faultd/faultd.toml
+  install -D -m 644 packaging/policy.toml /etc/faultd/policy.toml
   systemd-sysusers
 }
 

@@ -10,7 +10,7 @@ limit() { systemctl set-property --runtime faultd "$1"; }
 
 echo "== start"
 install_faultd
-sed -i 's/^memory_reserve = .*/memory_reserve = "1MiB"/' /etc/faultd/faultd.toml
+sed -i 's/^memory_reserve = .*/memory_reserve = "1MiB"/' /etc/faultd/policy.toml
 expect_status 0 "enable --now" systemctl enable --now --quiet faultd
 daemon=$(main_pid)
 

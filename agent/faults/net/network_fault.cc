@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "base/units.h"
+#include "faults/net/traffic_policy.h"
 
 namespace faultd {
 namespace {
@@ -84,6 +85,8 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
     return FieldError(StrCat(target_path, ".except"),
                       "leaves nothing of the target; there would be no packet to hit");
   }
+  RETURN_IF_ERROR(CheckTraffic(target, traffic, host.network_policy));
+  plan.all_traffic = IsAllTraffic(target, traffic);
   const Protection protection = ProtectionOf(traffic, host.network.protect());
   if (protection == Protection::kAll) {
     return DeniedError(

@@ -1,9 +1,33 @@
 #include "faults/stress/disk_room.h"
 
+#include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "base/units.h"
 
 namespace faultd {
+namespace {
+
+bool IsBelow(std::string_view path, std::string_view folder) {
+  return folder == "/" || path == folder ||
+         (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
+}
+
+// Both without symbolic links: `path` is that of the directory which was opened, and the stress
+// process follows none on its way there.
+Status CheckPath(const std::string& path, std::string_view field, Host& host) {
+  if (!host.stress_policy.paths) return absl::OkStatus();
+  for (const std::string& folder : *host.stress_policy.paths) {
+    const auto allowed = host.kernel.machine().FileSystemOf(folder);
+    if (allowed.ok() && IsBelow(path, allowed->path)) return absl::OkStatus();
+  }
+  return DeniedError(
+      "stress.paths",
+      StrCat(field, ": ", path,
+             " is in no directory that this host's policy allows (rule stress.paths: ",
+             absl::StrJoin(*host.stress_policy.paths, ", "), "); name one below these"));
+}
+
+}  // namespace
 
 StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view field, Host& host) {
   // Enough for as many records as there can be faults.
@@ -25,11 +49,12 @@ StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view f
         "PATH", directory,
         StrCat(field, ": ", directory, " is on a file system that is mounted read-only"));
   }
-  if (host.stress.journal_directory.empty()) return room;
+  RETURN_IF_ERROR(CheckPath(room.facts.path, field, host));
+  if (host.journal_directory.empty()) return room;
   ASSIGN_OR_RETURN(const FileSystemFacts journal,
-                   host.kernel.machine().FileSystemOf(host.stress.journal_directory));
+                   host.kernel.machine().FileSystemOf(host.journal_directory));
   if (journal.device == room.facts.device) {
-    room.keep_free = host.stress.journal_reserve;
+    room.keep_free = host.stress_policy.journal_reserve;
     room.keep_inodes = kJournalInodes;
   }
   return room;

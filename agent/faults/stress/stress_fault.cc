@@ -72,6 +72,18 @@ Status ValidateShare(double percent, std::string_view path) {
   return FieldError(path, StrCat(percent, " is out of range; write above 0 to 100"));
 }
 
+Status CheckAtMost(std::string_view field, double percent, std::string_view rule, double most) {
+  constexpr double kRounding = 1e-6;
+  if (percent <= most + kRounding) return absl::OkStatus();
+  return DeniedError(
+      rule, StrCat(field, ": ", percent, "% is more than this host's policy allows (rule ", rule,
+                   ": ", most, "%); ask for ", most, "% at most"));
+}
+
+double Percent(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 100 : 100 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
 Status ValidatePath(const std::string& path, std::string_view field) {
   constexpr size_t kLongest = 4000;
   if (path.empty() || path.front() != '/' || path.size() > kLongest ||

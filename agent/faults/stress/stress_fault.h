@@ -27,6 +27,10 @@ Status ValidateShare(double percent, std::string_view path);
 // FieldError unless this is a path that a directory can have.
 Status ValidatePath(const std::string& path, std::string_view field);
 
+// DeniedError when `percent` of the field is more than a rule of the host's policy allows.
+Status CheckAtMost(std::string_view field, double percent, std::string_view rule, double most);
+double Percent(uint64_t part, uint64_t whole);
+
 // DEFINE_STRESS_FAULT(arm, reboot): the FaultKind for one arm of FaultSpec, Undo and Effect, made
 // of functions on the arm's message: `Status Validate(…)`, `StatusOr<FaultPlan> Plan(…, Host&)`,
 // which sets all but the undo and leaves its directory in `path`, `StatusOr<v1::StressOrder>

@@ -20,7 +20,6 @@ std::string ErrorOf(std::string_view text) {
 TEST(Config, EmptyFileMeansDefaults) {
   const auto config = ParseConfig("", "faultd.toml");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->limits.max_lease, std::chrono::hours(12));
   EXPECT_EQ(config->socket_group, "faultd");
   EXPECT_EQ(config->steering, SteeringChoice::kAuto);
   EXPECT_FALSE(config->publish.cloudwatch || config->publish.emf || config->publish.prometheus);
@@ -32,13 +31,9 @@ TEST(Config, ShippedFileHoldsTheDefaultsAndEveryKey) {
   const Config defaults;
   EXPECT_EQ(shipped->log_level, defaults.log_level);
   EXPECT_EQ(shipped->socket_group, defaults.socket_group);
-  EXPECT_EQ(shipped->limits.max_lease, defaults.limits.max_lease);
-  EXPECT_EQ(shipped->limits.max_active_faults, defaults.limits.max_active_faults);
-  EXPECT_EQ(shipped->limits.resolve_interval, defaults.limits.resolve_interval);
-  EXPECT_EQ(shipped->limits.resolve_grace, defaults.limits.resolve_grace);
+  EXPECT_EQ(shipped->lookups.interval, defaults.lookups.interval);
+  EXPECT_EQ(shipped->lookups.grace, defaults.lookups.grace);
   EXPECT_EQ(shipped->steering, defaults.steering);
-  EXPECT_EQ(shipped->stress.memory_reserve, defaults.stress.memory_reserve);
-  EXPECT_EQ(shipped->stress.journal_reserve, defaults.stress.journal_reserve);
   EXPECT_EQ(shipped->protect, defaults.protect);
   EXPECT_EQ(shipped->guards.files, defaults.guards.files);
   EXPECT_EQ(shipped->aws_region, defaults.aws_region);
@@ -51,16 +46,10 @@ TEST(Config, ReadsEveryKey) {
 [daemon]
 log_level = "debug"
 socket_group = "chaos"
-[limits]
-max_lease = "PT30M"
-max_active_faults = 7
 [network]
 steering = "flower"
 resolve_interval = "5s"
 resolve_grace = "0s"
-[stress]
-memory_reserve = "1GiB"
-journal_reserve = "64M"
 [protect]
 endpoints = ["10.0.0.0/24", "fd00::/8", "bastion.example.com"]
 [guards]
@@ -75,13 +64,9 @@ assume_active = true
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->log_level, "debug");
   EXPECT_EQ(config->socket_group, "chaos");
-  EXPECT_EQ(config->limits.max_lease, std::chrono::minutes(30));
-  EXPECT_EQ(config->limits.max_active_faults, 7u);
   EXPECT_EQ(config->steering, SteeringChoice::kFlower);
-  EXPECT_EQ(config->limits.resolve_interval, std::chrono::seconds(5));
-  EXPECT_EQ(config->limits.resolve_grace, std::chrono::seconds(0));
-  EXPECT_EQ(config->stress.memory_reserve, 1u << 30);
-  EXPECT_EQ(config->stress.journal_reserve, 64u << 20);
+  EXPECT_EQ(config->lookups.interval, std::chrono::seconds(5));
+  EXPECT_EQ(config->lookups.grace, std::chrono::seconds(0));
   EXPECT_EQ(config->protect.size(), 3u);
   EXPECT_EQ(config->guards.files, (std::vector<std::string>{"/run/halt", "/etc/faultd/HALT"}));
   EXPECT_EQ(config->aws_region, "eu-west-1");
@@ -93,16 +78,13 @@ TEST(Config, NamesWhatIsWrongAndWhere) {
   EXPECT_EQ(
       ErrorOf("[limitz]\n"),
       "faultd.toml:1:2: unknown section [limitz]; there are access, aws, cloudwatch, daemon, ecs, "
-      "emf, guards, "
-      "limits, network, prometheus, protect, stress, tcp and [[probe]]");
+      "emf, guards, network, prometheus, protect, tcp and [[probe]]");
+  EXPECT_EQ(ErrorOf("[daemon]\nlog_leval = \"info\"\n"),
+            "faultd.toml:2:1: unknown key daemon.log_leval; [daemon] has log_level, socket_group");
   EXPECT_EQ(
-      ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
-      "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");
-  EXPECT_EQ(ErrorOf("[limits]\nmax_lease = 3600\n"),
-            "faultd.toml:2:13: limits.max_lease: expected a duration from \"100ms\" to \"7d\", in "
-            "quotes");
-  EXPECT_EQ(ErrorOf("[limits]\nmax_active_faults = 0\n"),
-            "faultd.toml:2:21: limits.max_active_faults: expected a whole number from 1 to 10000");
+      ErrorOf("[network]\nresolve_interval = 3600\n"),
+      "faultd.toml:2:20: network.resolve_interval: expected a duration from \"1s\" to \"1h\", "
+      "in quotes");
   EXPECT_EQ(ErrorOf("[network]\nsteering = \"tc\"\n"),
             "faultd.toml:2:12: network.steering: expected \"auto\", \"nftables\" or \"flower\"");
   EXPECT_EQ(ErrorOf("[protect]\nendpoints = [\"10.0.0.1:22\"]\n"),

@@ -191,7 +191,8 @@ void LiveThrough(TestHost& host, const std::vector<v1::FaultSpec>& specs, End en
   std::vector<std::string> ids;
   for (const v1::FaultSpec& spec : specs) {
     ids.push_back(StrCat("fault-", ids.size()));
-    host.engine().Inject(RequestFor(ids.back(), spec), "test", [](StatusOr<v1::Fault>) {});
+    host.engine().Inject(RequestFor(ids.back(), spec), {.actor = "test"},
+                         [](StatusOr<v1::Fault>) {});
     host.loop.RunFor(std::chrono::seconds(6));
   }
   for (const std::string& id : ids) {
@@ -300,7 +301,7 @@ TEST_P(ContractTest, WhateverFailsInRecoveryTheNextOneDoesIt) {
     for (size_t call = 1;; ++call) {
       TestHost host(GetParam().steering);
       const HostSnapshot before = host.Snapshot();
-      host.engine().Inject(RequestFor("it", spec_), "test", [](StatusOr<v1::Fault>) {});
+      host.engine().Inject(RequestFor("it", spec_), {.actor = "test"}, [](StatusOr<v1::Fault>) {});
       host.Restart();
       host.script.SetError(ENOMEM);
       host.script.FailAt(call, failure);

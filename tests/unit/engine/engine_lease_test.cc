@@ -109,13 +109,13 @@ TEST_F(EngineLeaseTest, OnlyActiveFaultsAreRenewed) {
 TEST_F(EngineLeaseTest, RenewalHasTheBoundsOfALease) {
   Inject("a", kNoop);
   EXPECT_EQ(Renew("a", seconds(0)).status().message(),
-            "duration: 0s is out of range; write 100ms to 12h");
-  EXPECT_EQ(Renew("a", hours(13)).status().message(),
-            "duration: 13h is out of range; write 100ms to 12h");
+            "duration: 0s is out of range; write 100ms to 7d");
+  EXPECT_EQ(Renew("a", hours(24 * 8)).status().message(),
+            "duration: 8d is out of range; write 100ms to 7d");
   v1::RenewLeaseRequest request;
   request.set_id("a");
   EXPECT_EQ(engine().Renew(request).status().message(),
-            "duration: is missing: every fault has a lease; write 100ms to 12h");
+            "duration: is missing: every fault has a lease; write 100ms to 7d");
 }
 
 TEST_F(EngineLeaseTest, RenewalIsTold) {

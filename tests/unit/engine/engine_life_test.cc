@@ -132,7 +132,7 @@ TEST_F(EngineLifeTest, BadRequestLeavesNothingBehind) {
   auto answer = Inject("a", "noop { }");
   v1::InjectFaultRequest request = RequestFor("b", kNoop);
   request.clear_duration();
-  EXPECT_EQ(engine().Inject(request, "me", [](StatusOr<v1::Fault>) {}), "");
+  EXPECT_EQ(engine().Inject(request, {.actor = "me"}, [](StatusOr<v1::Fault>) {}), "");
   EXPECT_THAT(engine().List(true), SizeIs(1));
 }
 
@@ -322,24 +322,6 @@ TEST_F(EngineLifeTest, TheLastThousandThatAreOverAreKept) {
   EXPECT_EQ(faults.front().id(), "f5") << "the oldest go first, though all ended in one instant";
 }
 
-TEST(EngineLimitsTest, TooManyActiveFaultsAreRefused) {
-  TestHost host(SteeringKind::kNftables, {.max_active_faults = 2});
-  const auto inject = [&](const std::string& id) {
-    Status status;
-    host.engine().Inject(RequestFor(id, "noop { }"), "me",
-                         [&](StatusOr<v1::Fault> fault) { status = fault.status(); });
-    return status;
-  };
-  EXPECT_EQ(inject("a"), absl::OkStatus());
-  EXPECT_EQ(inject("b"), absl::OkStatus());
-  EXPECT_EQ(inject("c"),
-            absl::ResourceExhaustedError("there are 2 active faults, as many as this host allows; "
-                                         "revert some of them first"));
-  EXPECT_EQ(inject("a"), absl::OkStatus()) << "a repetition is no new fault";
-  host.engine().Revert("a", v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
-  EXPECT_EQ(inject("c"), absl::OkStatus());
-}
-
 class EnginePlanTest : public EngineFixture {
  protected:
   StatusOr<v1::PlanFaultResponse> Plan(const std::string& spec,
@@ -376,7 +358,7 @@ TEST_F(EnginePlanTest, RefusesWhatInjectRefuses) {
       Plan("").status().message(),
       "spec: says no kind of fault; set one of latency, loss, blackhole, cpu, memory, disk_fill, "
       "disk_io, ecs_drain, noop");
-  EXPECT_EQ(Plan(kNoop, 0).status().message(), "duration: 0s is out of range; write 100ms to 12h");
+  EXPECT_EQ(Plan(kNoop, 0).status().message(), "duration: 0s is out of range; write 100ms to 7d");
   EXPECT_EQ(Plan(R"(blackhole { target { to { host: "no.example" } } })").status().message(),
             "the name no.example does not resolve: no such name");
 }

@@ -34,7 +34,7 @@ class EngineNamesTest : public EngineFixture {
     return {addresses.begin(), addresses.end()};
   }
 
-  const seconds kInterval = std::chrono::duration_cast<seconds>(Limits{}.resolve_interval);
+  const seconds kInterval = std::chrono::duration_cast<seconds>(NameLookups{}.interval);
 };
 
 TEST_F(EngineNamesTest, FaultIsPendingUntilAllNamesAreKnown) {
@@ -96,7 +96,7 @@ TEST_F(EngineNamesTest, RecordHasTheNewAddressesFirst) {
 TEST_F(EngineNamesTest, OldAddressesGoAfterTheirGrace) {
   Start();
   host.resolver.Set("db.example", {"10.0.0.2"});
-  host.loop.RunFor(Limits{}.resolve_grace);
+  host.loop.RunFor(NameLookups{}.grace);
   EXPECT_TRUE(IsHit("10.0.0.1"));
   host.loop.RunFor(kInterval);
   EXPECT_FALSE(IsHit("10.0.0.1"));
@@ -158,7 +158,7 @@ TEST_F(EngineNamesTest, CidrsComeAndGoLikeAddresses) {
   EXPECT_THAT(RecordedAddresses(1), ElementsAre("10.0.16.0/20", "10.0.32.0/20"));
   EXPECT_TRUE(IsHit("10.0.32.0"));
   EXPECT_TRUE(IsHit("10.0.31.255")) << "it has its grace";
-  host.loop.RunFor(Limits{}.resolve_grace);
+  host.loop.RunFor(NameLookups{}.grace);
   EXPECT_FALSE(IsHit("10.0.31.255"));
   EXPECT_TRUE(IsHit("10.0.32.0"));
 }

@@ -214,11 +214,11 @@ TEST_F(EngineRevertTest, WatchersHearEveryFailedAttempt) {
 // The answer may start the next fault at once, even under the same name.
 TEST_F(EngineRevertTest, AnswersMayCallBackIntoTheEngine) {
   bool second = false;
-  engine().Inject(RequestFor("a", kNoop), "me", [&](StatusOr<v1::Fault> fault) {
+  engine().Inject(RequestFor("a", kNoop), {.actor = "me"}, [&](StatusOr<v1::Fault> fault) {
     ASSERT_TRUE(fault.ok());
     engine().Revert("a", v1::END_REASON_REQUESTED, [&](StatusOr<v1::Fault> over) {
       ASSERT_TRUE(over.ok());
-      engine().Inject(RequestFor("b", kNoop), "me",
+      engine().Inject(RequestFor("b", kNoop), {.actor = "me"},
                       [&](StatusOr<v1::Fault> next) { second = next.ok(); });
     });
   });

@@ -17,7 +17,7 @@ constexpr char kLatency[] =
 
 void Inject(TestHost& host, const std::string& id, const std::string& spec) {
   Status status = absl::UnknownError("no answer");
-  host.engine().Inject(RequestFor(id, spec), "test",
+  host.engine().Inject(RequestFor(id, spec), {.actor = "test"},
                        [&](StatusOr<v1::Fault> fault) { status = fault.status(); });
   ASSERT_EQ(status, absl::OkStatus());
 }

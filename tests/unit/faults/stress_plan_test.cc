@@ -107,8 +107,8 @@ TEST_F(StressPlanTest, MemoryRefusesMoreThanThereIs) {
             "1MiB is more than there is: of 8GiB 100MiB are available, and a reserve of 256MiB is "
             "never taken; ask for 0B at most");
   EXPECT_EQ(ErrorOf("memory { bytes: 1048576 reserve_bytes: 1 }"),
-            "spec.memory.reserve_bytes: 1B is less than this host's configuration allows (rule "
-            "memory_reserve: 256MiB)");
+            "spec.memory.reserve_bytes: 1B is less than this host's policy allows (rule "
+            "stress.memory_reserve: 256MiB); ask for that or more");
 }
 
 TEST_F(StressPlanTest, MemoryNumbersThatOverflowAreMoreThanThereIs) {
