@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -99,9 +100,14 @@ void RaiseFileLimit() {
     spdlog::warn("raise RLIMIT_NOFILE: {}", strerror(errno));
 }
 
-CapabilitySet CapabilitiesOfKinds() {
+// What the kinds that the policy allows need, and what it takes to put the host back.
+CapabilitySet CapabilitiesUnder(const Policy& policy) {
   CapabilitySet all = kPutBack;
-  for (const FaultKind* kind : FaultKinds()) all |= kind->capabilities;
+  for (const FaultKind* kind : FaultKinds()) {
+    const bool allowed = !policy.kinds || std::find(policy.kinds->begin(), policy.kinds->end(),
+                                                    kind->name) != policy.kinds->end();
+    if (allowed) all |= kind->capabilities;
+  }
   return all;
 }
 
@@ -234,7 +240,7 @@ void App::StartServing() {
       loop_, *access_);
   probe_service_.emplace(*probes_, loop_, *access_);
   Status listening = Listen();
-  if (listening.ok()) listening = KeepCapabilities(CapabilitiesOfKinds());
+  if (listening.ok()) listening = KeepCapabilities(CapabilitiesUnder(options_.policy));
   if (!listening.ok()) {
     spdlog::critical("{}", std::string(listening.message()));
     return Stop();
@@ -340,7 +346,7 @@ Status RunApp(const AppOptions& options) {
   RaiseFileLimit();
   RETURN_IF_ERROR(RefuseSystemCalls(options.config.load_modules));
   // The socket is given to its group.
-  RETURN_IF_ERROR(KeepCapabilities(CapabilitiesOfKinds() | CapabilityBit(CAP_CHOWN)));
+  RETURN_IF_ERROR(KeepCapabilities(CapabilitiesUnder(Policy()) | CapabilityBit(CAP_CHOWN)));
   App app(options);
   RETURN_IF_ERROR(app.Start());
   return app.Run();
