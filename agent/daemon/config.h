@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit_file.h"
 #include "base/status.h"
 #include "daemon/publish_config.h"
 #include "daemon/remote_section.h"
@@ -20,6 +21,7 @@ struct Config {
   std::string socket_group = "faultd";
   TcpConfig tcp;
   AccessConfig access;  // operators: without the key, the socket's group
+  AuditPlace audit;
   Limits limits;
   SteeringChoice steering = SteeringChoice::kAuto;
   StressPolicy stress;

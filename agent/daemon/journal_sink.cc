@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file_io.h"
@@ -24,10 +26,12 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
     std::vector<std::string> fields = {StrCat("MESSAGE=", text), StrCat("PRIORITY=", priority),
                                        "SYSLOG_IDENTIFIER=faultd"};
     if (const LogSubject* subject = LogAbout::Current(); subject != nullptr) {
-      fields.push_back(StrCat("FAULT_ID=", subject->fault_id));
-      fields.push_back(StrCat("KIND=", subject->kind));
-      fields.push_back(StrCat("STATE=", subject->state));
-      fields.push_back(StrCat("ACTOR=", subject->actor));
+      const std::pair<std::string_view, const std::string&> about[] = {
+          {"FAULT_ID", subject->fault_id}, {"KIND", subject->kind},     {"STATE", subject->state},
+          {"ACTOR", subject->actor},       {"METHOD", subject->method}, {"AUDIT", subject->audit}};
+      for (const auto& [name, value] : about) {
+        if (!value.empty()) fields.push_back(StrCat(name, "=", value));
+      }
     }
     std::vector<iovec> parts;
     for (std::string& field : fields) parts.push_back({field.data(), field.size()});

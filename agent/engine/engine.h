@@ -14,6 +14,7 @@
 #include "engine/loop.h"
 #include "engine/request.h"
 #include "engine/resolver.h"
+#include "engine/safety_lever.h"
 #include "faultd/v1/fault_service.pb.h"
 #include "faults/fault_kind.h"
 
@@ -36,6 +37,9 @@ class Engine {
 
   // Without one, faults with guards are refused. To be set once, before the first fault.
   void SetGuardWatcher(GuardWatcher* guards) { guards_ = guards; }
+
+  // Without one, everything may be injected. To be set once, before the first fault.
+  void SetSafetyLever(SafetyLever* lever) { lever_ = lever; }
 
   // Takes up the records that a recovery has left to it, those of remote kinds, as faults that are
   // being reverted. For the start.
@@ -65,6 +69,12 @@ class Engine {
   void Revert(const std::string& id, v1::EndReason reason, FaultCallback done);
   // Answers with the faults it reverted.
   void RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::Fault>)> done);
+
+  // Refuses injections, renewals and holds from now on and reverts all. Answers with the lever once
+  // all is gone. Engaging it again keeps the first reason.
+  void EngageLever(const std::string& reason, const std::string& actor,
+                   std::function<void(v1::SafetyLever)> done);
+  StatusOr<v1::SafetyLever> ReleaseLever(const std::string& actor);
 
   // Keeps a PENDING or ACTIVE fault alive only as long as its holder: FAILED_PRECONDITION when it
   // has one.
@@ -139,6 +149,9 @@ class Engine {
   v1::Fault Snapshot(const Entry& entry) const;
   void Notify(const Entry& entry);
 
+  // engine_lever.cc
+  Status LeverRefusal() const;
+
   // engine_revert.cc
   void StartRevert(Entry& entry, v1::EndReason reason);
   void GiveUpRemote(const std::function<void()>& finish);
@@ -164,6 +177,7 @@ class Engine {
   const std::string boot_id_;
   const Limits limits_;
   GuardWatcher* guards_ = nullptr;
+  SafetyLever* lever_ = nullptr;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
   WatchId next_watch_ = 1;

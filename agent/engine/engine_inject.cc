@@ -97,6 +97,7 @@ void Engine::Survey(Entry& entry) {
 StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
                                         const Caller& caller) {
   if (stopping_) return Stopping();
+  RETURN_IF_ERROR(LeverRefusal());
   RETURN_IF_ERROR(ValidateInject(request, limits_));
   if (active_ >= limits_.max_active_faults) {
     return absl::ResourceExhaustedError(StrCat("there are ", active_,

@@ -90,13 +90,19 @@ assume_active = true
 }
 
 TEST(Config, NamesWhatIsWrongAndWhere) {
-  EXPECT_EQ(ErrorOf("[limitz]\n"),
-            "faultd.toml:1:2: unknown section [limitz]; there are aws, cloudwatch, daemon, ecs, "
-            "emf, guards, "
-            "limits, network, prometheus, protect, stress and [[probe]]");
+  EXPECT_EQ(
+      ErrorOf("[limitz]\n"),
+      "faultd.toml:1:2: unknown section [limitz]; there are access, audit, aws, "
+      "cloudwatch, daemon, ecs, emf, guards, limits, network, prometheus, protect, stress, tcp "
+      "and [[probe]]");
   EXPECT_EQ(
       ErrorOf("[limits]\nmax_leese = \"1h\"\n"),
       "faultd.toml:2:1: unknown key limits.max_leese; [limits] has max_active_faults, max_lease");
+  EXPECT_EQ(ErrorOf("[audit]\nmax_size = \"1KiB\"\n"),
+            "faultd.toml:2:12: audit.max_size: expected a size from \"64KiB\" to \"128MiB\", in "
+            "quotes");
+  EXPECT_EQ(ErrorOf("[audit]\nkeep = 0\n"),
+            "faultd.toml:2:8: audit.keep: expected a whole number from 1 to 1000");
   EXPECT_EQ(ErrorOf("[limits]\nmax_lease = 3600\n"),
             "faultd.toml:2:13: limits.max_lease: expected a duration from \"100ms\" to \"7d\", in "
             "quotes");
