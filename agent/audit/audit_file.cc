@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -15,6 +16,9 @@
 
 namespace faultd {
 namespace {
+
+// Longer than any line.
+constexpr size_t kTail = 1 << 20;
 
 // Appended, or for the head written over; root's own.
 StatusOr<UniqueFd> OpenFile(const std::string& path, int flags) {
@@ -67,37 +71,44 @@ Status AuditFile::Sync() {
 }
 
 Status AuditFile::Open() {
-  constexpr size_t kLargest = 256 << 20;
   if (mkdir(place_.directory.c_str(), 0700) != 0 && errno != EEXIST)
     return ErrnoStatus(errno, StrCat("make directory ", place_.directory));
   ASSIGN_OR_RETURN(head_fd_, OpenFile(HeadFile(place_.path()), O_RDWR));
   ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(place_.path(), O_RDWR | O_APPEND));
-  ASSIGN_OR_RETURN(std::string content, ReadAll(fd.get(), kLargest, place_.path()));
+  struct stat found{};
+  if (fstat(fd.get(), &found) != 0) return ErrnoStatus(errno, StrCat("look at ", place_.path()));
+  const auto size = static_cast<uint64_t>(found.st_size);
+  const uint64_t begin = size - std::min<uint64_t>(size, kTail);
+  if (lseek(fd.get(), static_cast<off_t>(begin), SEEK_SET) < 0)
+    return ErrnoStatus(errno, StrCat("seek in ", place_.path()));
+  ASSIGN_OR_RETURN(std::string tail, ReadAll(fd.get(), 2 * kTail, place_.path()));
   fd_ = std::move(fd);
-  RETURN_IF_ERROR(CutTornLine(content));
-  size_ = content.size();
-  FindEnd(content);
+  size_ = begin + tail.size();
+  RETURN_IF_ERROR(CutTornLine(tail));
+  FindEnd(tail);
   return absl::OkStatus();
 }
 
-Status AuditFile::CutTornLine(std::string& content) {
+Status AuditFile::CutTornLine(std::string& tail) {
   constexpr size_t kLongestPiece = 512;
-  const size_t whole = content.rfind('\n') + 1;
-  if (whole == content.size()) return absl::OkStatus();
-  if (ftruncate(fd_.get(), static_cast<off_t>(whole)) != 0) {
+  const size_t whole = tail.rfind('\n') + 1;
+  if (whole == tail.size()) return absl::OkStatus();
+  const uint64_t end = size_ - (tail.size() - whole);
+  if (ftruncate(fd_.get(), static_cast<off_t>(end)) != 0) {
     const int error = errno;
     fd_.Reset();
     return ErrnoStatus(error, StrCat("cut the torn line off ", place_.path()));
   }
   notes_.push_back(StrCat("the last line was torn by a crash; this was there of it: ",
-                          content.substr(whole, kLongestPiece)));
-  content.resize(whole);
+                          tail.substr(whole, kLongestPiece)));
+  size_ = end;
+  tail.resize(whole);
   return absl::OkStatus();
 }
 
 // The head is written after the line, so it may be one line behind.
-void AuditFile::FindEnd(const std::string& content) {
-  ChainLink last = LastLink(content);
+void AuditFile::FindEnd(const std::string& tail) {
+  ChainLink last = LastLink(tail);
   if (last.seq == 0) {
     if (const auto older = ReadAuditFile(OlderFile(place_.path(), 1)); older.ok())
       last = LastLink(*older);

@@ -31,8 +31,8 @@ class AuditFile {
 
  private:
   Status Open();
-  Status CutTornLine(std::string& content);
-  void FindEnd(const std::string& content);
+  Status CutTornLine(std::string& tail);
+  void FindEnd(const std::string& tail);
   StatusOr<std::string> Write(const AuditEntry& entry);
   Status Rotate();
   uint64_t OldestSeq() const;

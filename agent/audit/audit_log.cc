@@ -39,7 +39,7 @@ void AuditLog::Append(AuditEntry entry) {
   entry.time = clock_.WallNow();
   {
     const std::lock_guard lock(mutex_);
-    if (queued_bytes_ > kMostQueuedBytes) {
+    if (!Admit(entry)) {
       ++dropped_;
       return;
     }
@@ -47,6 +47,14 @@ void AuditLog::Append(AuditEntry entry) {
     queue_.push_back(std::move(entry));
   }
   changed_.notify_all();
+}
+
+bool AuditLog::Admit(const AuditEntry& entry) {
+  if (queued_bytes_ > kMostQueuedBytes) return false;
+  if (entry.result.ok()) return true;
+  const auto second = std::chrono::floor<std::chrono::seconds>(clock_.Now());
+  if (std::exchange(failure_second_, second) != second) failures_ = 0;
+  return ++failures_ <= kMostFailures;
 }
 
 void AuditLog::Flush() {
@@ -60,7 +68,7 @@ void AuditLog::Run() {
   constexpr std::chrono::seconds kLater{1};
   std::unique_lock lock(mutex_);
   const auto woken = [this] { return stopping_ || !queue_.empty(); };
-  while (!stopping_ || !queue_.empty()) {
+  while (!stopping_ || !queue_.empty() || dropped_ > 0) {
     if (!unsynced_ && missing_ == 0) {
       changed_.wait(lock, woken);
     } else {
@@ -71,11 +79,12 @@ void AuditLog::Run() {
     const uint64_t dropped = std::exchange(dropped_, 0);
     writing_ = true;
     lock.unlock();
-    for (const AuditEntry& entry : batch) Write(entry);
     if (dropped > 0) {
-      missing_ += dropped - 1;
-      Missed(absl::ResourceExhaustedError("the disk is too slow"));
+      Missed(dropped, absl::ResourceExhaustedError(
+                          StrCat("there were more than ", kMostFailures,
+                                 " failures a second, or more than the disk takes")));
     }
+    for (const AuditEntry& entry : batch) Write(entry);
     if (batch.empty()) {
       WriteMissing();
       if (std::exchange(unsynced_, false)) file_.Sync().IgnoreError();
@@ -93,7 +102,7 @@ void AuditLog::Write(const AuditEntry& entry) {
   StatusOr<std::string> line =
       WriteMissing() ? file_.Append(entry) : absl::UnavailableError(why_missing_);
   LogEntry(entry, line.ok() ? *line : "");
-  if (!line.ok()) return Missed(line.status());
+  if (!line.ok()) return Missed(1, line.status());
   unsynced_ = true;
 }
 
@@ -117,8 +126,8 @@ bool AuditLog::WriteMissing() {
   return true;
 }
 
-void AuditLog::Missed(const Status& why) {
-  if (missing_++ == 0) {
+void AuditLog::Missed(uint64_t lines, const Status& why) {
+  if (std::exchange(missing_, missing_ + lines) == 0) {
     spdlog::error("audit: lines are missing until this is better: {}", std::string(why.message()));
   }
   why_missing_ = std::string(why.message());

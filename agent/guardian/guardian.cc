@@ -110,6 +110,7 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
 }  // namespace
 
 Status RevertOnce(const StatePaths& paths, int wait_ms) {
+  signal(SIGUSR1, SIG_IGN);  // as below: systemd runs this in the unit, too
   const auto longest =
       wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
   StatusOr<FileLock> lock = FileLock::Acquire(

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import unittest
 
 import lab
@@ -211,8 +212,14 @@ class AuditTest(unittest.TestCase):
     def test_holds_begin_and_end(self):
         request = pb.HoldFaultRequest(inject=pb.InjectFaultRequest(id="held", spec=lab.spec("noop")))
         request.inject.duration.FromSeconds(60)
-        for _ in self.daemon.faults.HoldFault(iter([request]), timeout=DEADLINE):
-            pass  # half-closed: the fault ends
+        active = threading.Event()
+
+        def requests():
+            yield request
+            active.wait(DEADLINE)
+
+        for _ in self.daemon.faults.HoldFault(requests(), timeout=DEADLINE):
+            active.set()  # which closes this side, and ends the fault
         self.assertEqual(self.about("held", "HoldFault")["request"]["inject"]["id"], "held")
         self.assertEqual(self.about("held", "HoldFault.end")["result"]["code"], "OK")
 

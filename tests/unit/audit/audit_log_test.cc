@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "audit/read.h"
@@ -51,6 +52,15 @@ TEST_F(AuditFileTest, GoesOnWithTheChainAfterARestart) {
   Write(3);
   Write(2);
   EXPECT_EQ(ParseLine(LinesOf(Path()).back())->link.seq, 5U);
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+
+TEST_F(AuditFileTest, GoesOnWithALargeFile) {
+  Write(4000);
+  ASSERT_GT(std::filesystem::file_size(Path()), 1U << 20);
+  Put(Path(), Read(Path()) + "{\"seq\":4001,");
+  Write(1);
+  EXPECT_THAT(LinesOf(Path()), SizeIs(4002));
   EXPECT_THAT(Problems(), IsEmpty());
 }
 
@@ -178,6 +188,33 @@ TEST_F(AuditLogTest, CountsWhatAFullDiskDoesNotTake) {
   EXPECT_THAT(lines[1],
               HasSubstr("2 lines could not be written: write " + Path() + ": File too large"));
   EXPECT_THAT(lines[2], HasSubstr("actor 4"));
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+
+TEST_F(AuditLogTest, AFloodOfFailuresPushesNothingOut) {
+  struct StillClock final : Clock {
+    BootTime Now() const override { return std::chrono::seconds(5); }
+    std::chrono::nanoseconds WallNow() const override { return std::chrono::seconds(5); }
+  } still;
+  AuditEntry failure = Entry(1);
+  failure.result = absl::InvalidArgumentError("nonsense");
+  {
+    AuditLog log(place, still);
+    for (int i = 0; i < 50; ++i) log.Append(failure);
+    log.Append(Entry(2));
+  }
+  const auto lines = LinesOf(Path());
+  const auto told = [&](const std::string& of) {
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(of) != std::string::npos;
+    });
+  };
+  EXPECT_EQ(told("\"actor 1\""), AuditLog::kMostFailures);
+  EXPECT_EQ(told("\"actor 2\""), 1);
+  EXPECT_GE(
+      told("could not be written: there were more than 20 failures a second, or more than the "
+           "disk takes"),
+      1);
   EXPECT_THAT(Problems(), IsEmpty());
 }
 
