@@ -12,6 +12,8 @@ struct LogSubject {
   std::string kind;   // of the fault: "latency"
   std::string state;  // "ACTIVE"
   std::string actor;
+  std::string method;  // of a request
+  std::string audit;   // its line in the audit log
 };
 
 // Lines that this thread logs are about `subject` while this lives.

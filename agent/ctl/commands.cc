@@ -175,6 +175,10 @@ ExitCode Run(const Options& options, Client& client, Output& output, int stop_fd
       return options.all ? RevertAll(client, output) : RevertEach(options, client, output);
     case Command::kProbes:
       return Probes(options, client, output, stop_fd);
+    case Command::kLever:
+      return Lever(options, client, output);
+    case Command::kAudit:
+      return Audit(options, output);
     case Command::kDoctor:
       return Doctor(options, client, output);
     case Command::kVersion:

@@ -26,7 +26,7 @@ ExitCode Doctor(const Options& options, Client& client, Output& output) {
   output.Text(AgentReport(agent));
   bool clean = agent.leftovers().empty();
   if (options.strict) {
-    clean = clean && agent.guardian_pid() != 0;
+    clean = clean && agent.guardian_pid() != 0 && !agent.safety_lever().engaged();
     for (const v1::Capability& each : agent.capabilities())
       clean = clean && each.state() != v1::Capability::UNAVAILABLE;
   }

@@ -45,6 +45,7 @@ constexpr std::array kFieldOptions = {
     FieldOption{"guards", "--stop-if"},
     FieldOption{"grace", "--grace"},
     FieldOption{"effect_interval", "--interval"},
+    FieldOption{"reason", "--reason"},
 };
 
 ExitCode ExitCodeOf(grpc::StatusCode code, Purpose purpose, bool connected) {

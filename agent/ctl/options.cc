@@ -24,6 +24,8 @@ struct Texts {
   std::optional<std::string> timeout;
   std::optional<std::string> duration;
   std::optional<std::string> interval;
+  std::string lever_action;
+  std::optional<std::string> reason;
 };
 
 CLI::App* AddCommand(CLI::App& app, Texts& texts, const std::string& name, Command command,
@@ -96,10 +98,26 @@ void AddCommands(CLI::App& app, Texts& texts) {
                                 "Show the probes of this host and their last results");
   probes->add_flag("--watch", options.watch, "Stay, and show each new result");
 
+  CLI::App* lever =
+      AddCommand(app, texts, "lever", Command::kLever,
+                 "Engage or release the safety lever: end all faults and refuse new ones");
+  lever->add_option("ACTION", texts.lever_action, "engage, release or status. Default: status")
+      ->expected(0, 1);
+  lever->add_option("--reason", texts.reason, "With engage: why, for those who are refused")
+      ->type_name("TEXT");
+
+  CLI::App* audit = AddCommand(app, texts, "audit", Command::kAudit,
+                               "Show who changed what on this host; needs no daemon");
+  audit->add_flag("--verify", options.verify,
+                  "Check instead that no line was changed, removed or moved");
+  audit->add_option("--file", options.file, "The audit log. Default: " + options.file)
+      ->type_name("PATH");
+
   CLI::App* doctor = AddCommand(app, texts, "doctor", Command::kDoctor,
                                 "Say what this host can run, and what is left of faults");
   doctor->add_flag("--strict", options.strict,
-                   "Fail also when a kind of fault is unavailable or no guardian runs");
+                   "Fail also when a kind of fault is unavailable, no guardian runs or the safety "
+                   "lever is engaged");
 
   AddCommand(app, texts, "version", Command::kVersion, "Version of this program and the daemon");
   AddCommand(app, texts, "ids", Command::kIds, "")->group("");
@@ -183,6 +201,27 @@ Status FinishTarget(const Texts& texts, Options& options) {
   return absl::OkStatus();
 }
 
+Status TakeLever(Texts& texts) {
+  Options& options = texts.options;
+  const std::string& action = texts.lever_action;
+  using enum Options::LeverAction;
+  if (action == "engage") {
+    options.lever = kEngage;
+  } else if (action == "release") {
+    options.lever = kRelease;
+  } else if (!action.empty() && action != "status") {
+    return absl::InvalidArgumentError(
+        StrCat("lever: \"", action, "\" is no action; write engage, release or status"));
+  }
+  if (texts.reason.has_value() != (options.lever == kEngage)) {
+    return absl::InvalidArgumentError(
+        texts.reason ? "--reason: only goes with lever engage; leave it out"
+                     : "--reason: is missing: say why nothing may be injected");
+  }
+  options.reason = texts.reason.value_or("");
+  return absl::OkStatus();
+}
+
 // Checks what CLI11 does not, and turns texts into values.
 StatusOr<Options> Finish(Texts texts) {
   Options& options = texts.options;
@@ -196,6 +235,7 @@ StatusOr<Options> Finish(Texts texts) {
     ASSIGN_OR_RETURN(options.duration, DurationOption("--for", *texts.duration));
   }
   RETURN_IF_ERROR(FinishTarget(texts, options));
+  if (options.command == Command::kLever) RETURN_IF_ERROR(TakeLever(texts));
   if (options.command == Command::kRevert && options.all != options.ids.empty()) {
     return absl::InvalidArgumentError(options.all ? "revert: give ids or --all, not both"
                                                   : "revert: say which faults: ids, or --all");

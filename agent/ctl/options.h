@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/read.h"
 #include "base/status.h"
 #include "ctl/fleet_options.h"
 #include "ctl/transport.h"
@@ -22,6 +23,8 @@ enum class Command {
   kRenew,
   kRevert,
   kProbes,
+  kLever,
+  kAudit,
   kDoctor,
   kVersion,
   kIds,   // for shell completion
@@ -59,6 +62,13 @@ struct Options {
   std::optional<std::chrono::nanoseconds> interval;
   // Probes: stay and show each new result.
   bool watch = false;
+  // Lever.
+  enum class LeverAction { kStatus, kEngage, kRelease };
+  LeverAction lever = LeverAction::kStatus;
+  std::string reason;
+  // Audit.
+  bool verify = false;
+  std::string file = kDefaultAuditLog;
   // Doctor.
   bool strict = false;
 };

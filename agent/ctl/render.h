@@ -44,6 +44,9 @@ std::string PlanText(const v1::PlanFaultResponse& plan);
 // The doctor's report; its first line is the verdict.
 std::string AgentReport(const v1::Agent& agent);
 
+// "the safety lever is engaged since … by …: …", or that it is not.
+std::string LeverText(const v1::SafetyLever& lever);
+
 // "my-1 [#########---------] 1m23s left · 1,234 packets matched", at most `width` characters.
 std::string ProgressLine(const v1::Fault& fault, std::chrono::nanoseconds remaining, size_t width);
 

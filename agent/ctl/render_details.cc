@@ -78,6 +78,7 @@ std::string Verdict(const v1::Agent& agent) {
   StrAppend(&text, ", ", runnable, " of ", agent.capabilities_size(), " kinds of fault can run, ",
             agent.active_faults(), " active");
   if (agent.guardian_pid() == 0) text += ", NO GUARDIAN";
+  if (agent.safety_lever().engaged()) text += ", SAFETY LEVER ENGAGED";
   return text;
 }
 
@@ -110,6 +111,16 @@ std::string PlanText(const v1::PlanFaultResponse& plan) {
   return std::move(fields).text();
 }
 
+std::string LeverText(const v1::SafetyLever& lever) {
+  if (!lever.engaged()) return "the safety lever is released";
+  std::string text = "the safety lever is engaged";
+  if (lever.has_engage_time()) StrAppend(&text, " since ", FormatTime(lever.engage_time()));
+  StrAppend(&text, " by ", lever.actor(), ": ", lever.reason());
+  if (!lever.not_durable().empty())
+    StrAppend(&text, "\nA restart would release it: ", lever.not_durable());
+  return text;
+}
+
 std::string AgentReport(const v1::Agent& agent) {
   Fields fields(Verdict(agent));
   fields.Add("daemon",
@@ -117,6 +128,10 @@ std::string AgentReport(const v1::Agent& agent) {
   fields.Add("host", StrCat(agent.hostname(), ", ", agent.os(), ", Linux ", agent.kernel()));
   fields.Add("guardian", agent.guardian_pid() == 0 ? "not running; see the daemon's log"
                                                    : StrCat("running, pid ", agent.guardian_pid()));
+  if (agent.safety_lever().engaged()) {
+    fields.Add("lever", LeverText(agent.safety_lever()));
+    fields.Add("", "to do: `faultctl lever release`, when faults may be injected again");
+  }
   for (const v1::Capability& each : agent.capabilities()) {
     fields.Add(each.kind(),
                StrCat(StateWords(each.state()), each.reason().empty() ? "" : ": ", each.reason()));

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <thread>
 
+#include "audit/audit_log.h"
 #include "aws/environment.h"
 #include "aws/host_ecs.h"
 #include "aws/imds.h"
@@ -23,6 +24,7 @@
 #include "daemon/agent_description.h"
 #include "daemon/asio_loop.h"
 #include "daemon/asio_resolver.h"
+#include "daemon/fault_ends.h"
 #include "daemon/guardian_process.h"
 #include "daemon/host_resolver.h"
 #include "daemon/notify.h"
@@ -125,6 +127,7 @@ class App {
   Status Listen();
   void RefreshProtection();
   void ReloadOnHangUp();
+  void WaitForLever();
   void Stop();
 
   const AppOptions& options_;
@@ -135,6 +138,9 @@ class App {
   SystemdNotifier notifier_;
   std::string boot_id_;
   std::optional<FileLock> lock_;
+  std::optional<AuditLog> audit_;
+  std::unique_ptr<Directory> state_directory_;
+  std::optional<SafetyLever> lever_;
   std::unique_ptr<Directory> directory_;
   std::optional<Journal> journal_;
   std::unique_ptr<Kernel> kernel_;
@@ -161,6 +167,7 @@ class App {
   std::unique_ptr<TcpListener> tcp_listener_;
   boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
   boost::asio::signal_set hang_up_{context_, SIGHUP};
+  boost::asio::signal_set lever_signal_{context_, SIGUSR1};
   std::thread shutdown_;
   bool protection_armed_ = false;
 };
@@ -171,6 +178,11 @@ Status App::Start() {
   RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
   ASSIGN_OR_RETURN(boot_id_, ReadBootId());
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
+  audit_.emplace(options_.config.audit, clock_);
+  ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
+  lever_.emplace(*state_directory_);
+  if (Status refusal = lever_->Refusal(); !refusal.ok())
+    spdlog::warn("{}", std::string(refusal.message()));
   ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
   journal_.emplace(*directory_);
   RETURN_IF_ERROR(Annotate(RecoverAtStart(paths, *journal_, boot_id_, clock_), "recovery"));
@@ -187,6 +199,8 @@ Status App::Start() {
                      .journal_directory = paths.journal()});
   engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.lookups);
   engine_->SetPolicy(options_.policy);
+  engine_->SetSafetyLever(&*lever_);
+  AuditFaultEnds(*engine_, *audit_);
   probes_.emplace(context_, clock_, options_.config.probes);
   host_probes_.emplace(*probes_);
   ASSIGN_OR_RETURN(std::vector<v1::Guard> standing,
@@ -230,14 +244,16 @@ void App::OpenAws() {
 
 void App::StartServing() {
   if (listener_ != nullptr || shutdown_.joinable()) return;
-  access_.emplace(options_.config.access, peers_);
+  access_.emplace(options_.config.access, peers_, *audit_);
   fault_service_.emplace(*engine_, loop_, clock_, *access_);
   agent_service_.emplace(
       [this, started = clock_.WallNow()] {
-        return DescribeAgent(*host_, *journal_, boot_id_, started, engine_->active_count(),
-                             guardian_->pid());
+        v1::Agent agent = DescribeAgent(*host_, *journal_, boot_id_, started,
+                                        engine_->active_count(), guardian_->pid());
+        *agent.mutable_safety_lever() = lever_->state();
+        return agent;
       },
-      loop_, *access_);
+      *engine_, loop_, *access_);
   probe_service_.emplace(*probes_, loop_, *access_);
   Status listening = Listen();
   if (listening.ok()) listening = KeepCapabilities(CapabilitiesUnder(options_.policy));
@@ -314,11 +330,25 @@ Status App::Run() {
     spdlog::info("{}: reverting all faults", strsignal(signal));
     Stop();
   });
+  WaitForLever();
   context_.run();
   if (shutdown_.joinable()) shutdown_.join();
   return listener_ == nullptr && server_ == nullptr
              ? absl::OkStatus()
              : absl::InternalError("the loop ended by itself");
+}
+
+// For when no client gets through.
+void App::WaitForLever() {
+  lever_signal_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    audit_->Append({.actor = "faultd",
+                    .method = "SetSafetyLever",
+                    .request = R"({"engaged":true,"reason":"SIGUSR1"})",
+                    .rule = "own"});
+    engine_->EngageLever("SIGUSR1", "a signal", [](const v1::SafetyLever&) {});
+    WaitForLever();
+  });
 }
 
 // The reverse of the start. Reverting comes first; the calls of clients need the loop to end.

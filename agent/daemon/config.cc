@@ -97,6 +97,28 @@ Status ReadRegion(const toml::node& value, Config& config) {
   return good ? absl::OkStatus() : Expected("the name of a region, such as \"eu-west-1\"");
 }
 
+Status ReadAuditSize(const toml::node& value, Config& config) {
+  constexpr uint64_t kLeast = 64 << 10;
+  constexpr uint64_t kMost = 128 << 20;
+  uint64_t size = 0;
+  if (!ReadSize(value, size).ok() || size < kLeast || size > kMost)
+    return Expected("a size from \"64KiB\" to \"128MiB\", in quotes");
+  config.audit.max_size = size;
+  return absl::OkStatus();
+}
+
+Status ReadAuditKeep(const toml::node& value, Config& config) {
+  const auto* number = value.as_integer();
+  if (number == nullptr || **number < 1 || **number > 1000)
+    return Expected("a whole number from 1 to 1000");
+  config.audit.keep = static_cast<int>(**number);
+  return absl::OkStatus();
+}
+
+Status ReadAuditDirectory(const toml::node& value, Config& config) {
+  return ReadPath(value, config.audit.directory);
+}
+
 Status ReadGuards(const toml::node& value, Config& config) {
   return ReadGuardFiles(value, config.guards.files);
 }
@@ -159,6 +181,8 @@ const std::map<std::string_view, Table>& Sections() {
       {"daemon", {{"log_level", ReadLogLevel}, {"socket_group", ReadSocketGroup}}},
       {"tcp", TcpKeys()},
       {"access", AccessKeys()},
+      {"audit",
+       {{"directory", ReadAuditDirectory}, {"max_size", ReadAuditSize}, {"keep", ReadAuditKeep}}},
       {"network",
        {{"steering", ReadSteering},
         {"load_modules", ReadLoadModules},

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit_file.h"
 #include "base/status.h"
 #include "daemon/guards_section.h"
 #include "daemon/publish_config.h"
@@ -21,9 +22,10 @@ struct Config {
   std::string socket_group = "faultd";
   TcpConfig tcp;
   AccessConfig access;  // operators: without the key, the socket's group
+  AuditPlace audit;
   NameLookups lookups;
   SteeringChoice steering = SteeringChoice::kAuto;
-  bool load_modules = true;  // kernel modules that a fault lacks
+  bool load_modules = true;          // kernel modules that a fault lacks
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   GuardsConfig guards;
   std::string aws_region;  // empty: from the environment or the instance metadata

@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/file_io.h"
 #include "base/strings.h"
@@ -51,10 +53,12 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
     AddField(datagram, "PRIORITY", priority);
     AddField(datagram, "SYSLOG_IDENTIFIER", "faultd");
     if (const LogSubject* subject = LogAbout::Current(); subject != nullptr) {
-      AddField(datagram, "FAULT_ID", subject->fault_id);
-      AddField(datagram, "KIND", subject->kind);
-      AddField(datagram, "STATE", subject->state);
-      AddField(datagram, "ACTOR", subject->actor);
+      const std::pair<std::string_view, const std::string&> about[] = {
+          {"FAULT_ID", subject->fault_id}, {"KIND", subject->kind},     {"STATE", subject->state},
+          {"ACTOR", subject->actor},       {"METHOD", subject->method}, {"AUDIT", subject->audit}};
+      for (const auto& [name, value] : about) {
+        if (!value.empty()) AddField(datagram, name, value);
+      }
     }
     if (Send(datagram) || errno == EAGAIN) return;
     (void)WriteAll(STDERR_FILENO, StrCat("<", priority, ">", text, "\n"), "stderr").ok();

@@ -94,6 +94,7 @@ std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64
 StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
   Entry* entry = Find(request.id());
   if (entry == nullptr) return NoSuchFault(request.id());
+  RETURN_IF_ERROR(LeverRefusal());
   RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration()));
   RETURN_IF_ERROR(CheckDryRunOnly(policy_));
   RETURN_IF_ERROR(CheckWishNow(*entry->kind, FromProto(request.duration()), entry->all_traffic));
@@ -127,6 +128,7 @@ StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
 Status Engine::Hold(const std::string& id, const std::string& actor) {
   Entry* entry = Find(id);
   if (entry == nullptr) return NoSuchFault(id);
+  RETURN_IF_ERROR(LeverRefusal());
   if (entry->fault.state() != v1::FAULT_STATE_ACTIVE &&
       entry->fault.state() != v1::FAULT_STATE_PENDING) {
     return absl::AbortedError(StrCat("fault ", id, " is over or being reverted"));

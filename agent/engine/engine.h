@@ -15,6 +15,7 @@
 #include "engine/policy.h"
 #include "engine/request.h"
 #include "engine/resolver.h"
+#include "engine/safety_lever.h"
 #include "faultd/v1/fault_service.pb.h"
 #include "faults/fault_kind.h"
 
@@ -47,6 +48,8 @@ class Engine {
 
   // For new faults, renewals and new addresses of names from now on; what is active stays as it is.
   void SetPolicy(const Policy& policy);
+  // Without one, everything may be injected. To be set once, before the first fault.
+  void SetSafetyLever(SafetyLever* lever) { lever_ = lever; }
 
   // Takes up the records that a recovery has left to it, those of remote kinds, as faults that are
   // being reverted. For the start.
@@ -76,6 +79,12 @@ class Engine {
   void Revert(const std::string& id, v1::EndReason reason, FaultCallback done);
   // Answers with the faults it reverted.
   void RevertAll(v1::EndReason reason, std::function<void(std::vector<v1::Fault>)> done);
+
+  // Refuses injections, renewals and holds from now on and reverts all. Answers with the lever once
+  // all is gone. Engaging it again keeps the first reason.
+  void EngageLever(const std::string& reason, const std::string& actor,
+                   std::function<void(v1::SafetyLever)> done);
+  StatusOr<v1::SafetyLever> ReleaseLever(const std::string& actor);
 
   // Keeps a PENDING or ACTIVE fault alive only as long as its holder: FAILED_PRECONDITION when it
   // has one.
@@ -153,6 +162,9 @@ class Engine {
   v1::Fault Snapshot(const Entry& entry) const;
   void Notify(const Entry& entry);
 
+  // engine_lever.cc
+  Status LeverRefusal() const;
+
   // engine_revert.cc
   void StartRevert(Entry& entry, v1::EndReason reason);
   void GiveUpRemote(const std::function<void()>& finish);
@@ -180,6 +192,7 @@ class Engine {
   const NameLookups lookups_;
   Policy policy_;
   GuardWatcher* guards_ = nullptr;
+  SafetyLever* lever_ = nullptr;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
   WatchId next_watch_ = 1;

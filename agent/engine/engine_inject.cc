@@ -37,8 +37,9 @@ std::string Engine::Inject(const v1::InjectFaultRequest& request, const Caller& 
           " exists and was asked for otherwise; choose another id, or repeat the same request")));
       return "";
     }
+    std::string id = request.id();  // the request may be gone once it is answered
     AnswerRepeated(*known, std::move(done));
-    return request.id();
+    return id;
   }
   StatusOr<Entry*> created = Create(request, caller);
   if (!created.ok()) {
@@ -107,6 +108,7 @@ Status Engine::CheckWishNow(const FaultKind& kind, std::optional<std::chrono::na
 StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
                                         const Caller& caller) {
   if (stopping_) return Stopping();
+  RETURN_IF_ERROR(LeverRefusal());
   RETURN_IF_ERROR(ValidateInject(request));
   const FaultKind* kind = KindOf(request.spec());
   RETURN_IF_ERROR(CheckDryRunOnly(policy_));

@@ -110,6 +110,7 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
 }  // namespace
 
 Status RevertOnce(const StatePaths& paths, int wait_ms) {
+  signal(SIGUSR1, SIG_IGN);  // as below: systemd runs this in the unit, too
   const auto longest =
       wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
   StatusOr<FileLock> lock = FileLock::Acquire(
@@ -131,8 +132,9 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
 
 Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   // It must outlive everything that ends the daemon, a terminal's Ctrl-C, systemd's SIGTERM and its
-  // watchdog's SIGABRT included.
-  for (int ignored : {SIGTERM, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGQUIT}) signal(ignored, SIG_IGN);
+  // watchdog's SIGABRT included, and a safety lever's SIGUSR1 to the whole unit.
+  for (int ignored : {SIGTERM, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1})
+    signal(ignored, SIG_IGN);
   setsid();
   ASSIGN_OR_RETURN(const Process daemon, Process::Open(pid));
   if (getppid() != pid)

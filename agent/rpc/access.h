@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "engine/caller.h"
 #include "google/protobuf/message.h"
+#include "rpc/audited_request.h"
 #include "rpc/peers.h"
 
 namespace faultd {
@@ -28,6 +29,7 @@ struct AccessRule {
   std::string_view
       request;  // the full name of its request message, which each method has of its own
   Role role;
+  bool changes = false;  // faults or the lever: goes into the audit log
 };
 // One for every method of faultd.v1.
 const std::vector<AccessRule>& AccessRules();
@@ -36,7 +38,7 @@ const std::vector<AccessRule>& AccessRules();
 class Access {
  public:
   // Looks the users and groups up; those that do not exist are logged, and nobody is them.
-  Access(AccessConfig config, const Peers& peers);
+  Access(AccessConfig config, const Peers& peers, AuditLog& audit);
 
   // The role of somebody with these names (Peer::names).
   Role RoleOf(const std::vector<std::string>& names) const;
@@ -46,15 +48,21 @@ class Access {
   StatusOr<Caller> Authorise(const grpc::CallbackServerContext& context,
                              const google::protobuf::Message& request) const;
 
+  // The request's line in the audit log, to be told how it was answered, refusals included.
+  AuditedRequest Audit(const grpc::CallbackServerContext& context,
+                       const google::protobuf::Message& request) const;
+
   // PERMISSION_DENIED unless the fault, which belongs to `owner`, is the caller's own or the caller
   // is an admin.
   Status MayChange(const Caller& caller, std::string_view owner) const;
   // The same, but for reverting, which everybody may unless the configuration says otherwise.
   Status MayRevert(const Caller& caller, std::string_view owner) const;
+  Status MayReleaseLever(const Caller& caller) const;
 
  private:
   AccessConfig config_;
   const Peers& peers_;
+  AuditLog& audit_;
 };
 
 }  // namespace faultd

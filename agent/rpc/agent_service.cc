@@ -13,4 +13,33 @@ grpc::ServerUnaryReactor* AgentService::GetAgent(grpc::CallbackServerContext* co
   });
 }
 
+grpc::ServerUnaryReactor* AgentService::SetSafetyLever(grpc::CallbackServerContext* context,
+                                                       const v1::SetSafetyLeverRequest* request,
+                                                       v1::SetSafetyLeverResponse* response) {
+  return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
+    if (Status valid = ValidateLever(call->caller(), *request); !valid.ok())
+      return call->Answer(valid);
+    if (!request->engaged()) {
+      return call->AnswerWith(engine_.ReleaseLever(call->caller().actor),
+                              response->mutable_safety_lever());
+    }
+    engine_.EngageLever(request->reason(), call->caller().actor, [=](v1::SafetyLever lever) {
+      call->AnswerWith(StatusOr<v1::SafetyLever>(std::move(lever)),
+                       response->mutable_safety_lever());
+    });
+  });
+}
+
+Status AgentService::ValidateLever(const Caller& caller,
+                                   const v1::SetSafetyLeverRequest& request) const {
+  if (request.engaged()) {
+    // All faults, which belong to nobody in particular.
+    RETURN_IF_ERROR(access_.MayRevert(caller, ""));
+    return ValidateLeverReason(request.reason());
+  }
+  RETURN_IF_ERROR(access_.MayReleaseLever(caller));
+  if (request.reason().empty()) return absl::OkStatus();
+  return FieldError("reason", "is for engaging the lever; leave it out to release it");
+}
+
 }  // namespace faultd

@@ -9,18 +9,26 @@
 
 namespace faultd {
 
-// AgentService: who this daemon is. `describe` fills the answer on the loop.
+// AgentService: who this daemon is, and its safety lever. `describe` fills the answer on the loop.
 class AgentService final : public v1::AgentService::CallbackService {
  public:
-  AgentService(std::function<v1::Agent()> describe, Loop& loop, const Access& access)
-      : describe_(std::move(describe)), loop_(loop), access_(access) {}
+  AgentService(std::function<v1::Agent()> describe, Engine& engine, Loop& loop,
+               const Access& access)
+      : describe_(std::move(describe)), engine_(engine), loop_(loop), access_(access) {}
 
   grpc::ServerUnaryReactor* GetAgent(grpc::CallbackServerContext* context,
                                      const v1::GetAgentRequest* request,
                                      v1::GetAgentResponse* response) override;
+  grpc::ServerUnaryReactor* SetSafetyLever(grpc::CallbackServerContext* context,
+                                           const v1::SetSafetyLeverRequest* request,
+                                           v1::SetSafetyLeverResponse* response) override;
 
  private:
+  // Whether this caller may do this, and says it as it should be said.
+  Status ValidateLever(const Caller& caller, const v1::SetSafetyLeverRequest& request) const;
+
   const std::function<v1::Agent()> describe_;
+  Engine& engine_;
   Loop& loop_;
   const Access& access_;
 };

@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "base/status.h"
 #include "engine/loop.h"
+#include "faultd/v1/fault.pb.h"
 #include "rpc/access.h"
 #include "rpc/status.h"
 #include "rpc/unknown_fields.h"
@@ -20,8 +22,8 @@ namespace faultd {
 // One call as code on the loop sees it.
 class Call {
  public:
-  Call(Caller caller, grpc::ServerUnaryReactor* reactor)
-      : caller_(std::move(caller)), reactor_(reactor) {}
+  Call(Caller caller, AuditedRequest audited, grpc::ServerUnaryReactor* reactor)
+      : caller_(std::move(caller)), audited_(std::move(audited)), reactor_(reactor) {}
 
   const Caller& caller() const { return caller_; }
   // The client went away or its deadline passed; what is answered now reaches nobody.
@@ -31,12 +33,18 @@ class Call {
   void OnAbandoned(std::function<void()> work) { on_abandoned_ = std::move(work); }
 
   // Exactly once; the response and request must not be used any more.
-  void Answer(const Status& status) { reactor_->Finish(ToGrpcStatus(status)); }
+  void Answer(const Status& status) {
+    audited_.Answered(status);
+    reactor_->Finish(ToGrpcStatus(status));
+  }
 
   // Fills the response's message field or answers with the error:
   // call->AnswerWith(engine.Get(id), response->mutable_fault()).
   template <typename Message>
   void AnswerWith(StatusOr<Message> result, Message* field) {
+    if constexpr (std::is_same_v<Message, v1::Fault>) {
+      if (result.ok()) audited_.SetFault(result->id());
+    }
     if (result.ok()) *field = *std::move(result);
     Answer(result.status());
   }
@@ -48,6 +56,7 @@ class Call {
 
  private:
   const Caller caller_;
+  AuditedRequest audited_;
   grpc::ServerUnaryReactor* reactor_;
   std::function<void()> on_abandoned_;
   bool abandoned_ = false;
@@ -55,8 +64,8 @@ class Call {
 
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
-  UnaryReactor(Loop& loop, Caller caller)
-      : loop_(loop), call_(std::make_shared<Call>(std::move(caller), this)) {}
+  UnaryReactor(Loop& loop, Caller caller, AuditedRequest audited)
+      : loop_(loop), call_(std::make_shared<Call>(std::move(caller), std::move(audited), this)) {}
   const std::shared_ptr<Call>& call() const { return call_; }
   void OnCancel() override {
     loop_.Post([call = call_] { call->Abandon(); });
@@ -90,11 +99,15 @@ grpc::ServerUnaryReactor* RunOnLoop(Loop& loop, const Access& access,
                                     grpc::CallbackServerContext* context,
                                     const google::protobuf::Message& request, Work work) {
   StatusOr<Caller> caller = access.Authorise(*context, request);
+  AuditedRequest audited = access.Audit(*context, request);
   Status valid = caller.status();
   if (valid.ok()) valid = ValidateDeadline(*context);
   if (valid.ok()) valid = RefuseUnknownFields(request);
-  if (!valid.ok()) return new RefusedCall<grpc::ServerUnaryReactor>(valid);
-  auto* reactor = new UnaryReactor(loop, *std::move(caller));
+  if (!valid.ok()) {
+    audited.Answered(valid);
+    return new RefusedCall<grpc::ServerUnaryReactor>(valid);
+  }
+  auto* reactor = new UnaryReactor(loop, *std::move(caller), std::move(audited));
   loop.Post([call = reactor->call(), work = std::move(work)] { work(call); });
   return reactor;
 }

@@ -149,6 +149,7 @@ grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>* FaultServi
     grpc::CallbackServerContext* context) {
   StatusOr<Caller> caller = access_.Authorise(*context, v1::HoldFaultRequest::default_instance());
   if (!caller.ok()) {
+    access_.Audit(*context, v1::HoldFaultRequest::default_instance()).Answered(caller.status());
     return new RefusedCall<grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>>(
         caller.status());
   }

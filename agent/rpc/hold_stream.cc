@@ -21,17 +21,20 @@ HoldStream* HoldStream::Start(Engine& engine, Loop& loop, const Clock& clock, co
 }
 
 void HoldStream::OnReadDone(bool ok) {
-  loop_.Post([self = shared_from_this(), ok] {
+  AuditedRequest audited;
+  if (ok && !std::exchange(arrived_, true)) audited = access_.Audit(*context_, request_);
+  loop_.Post([self = shared_from_this(), ok, audited = std::move(audited)] {
     if (ok) {
-      self->Received();
+      self->Received(audited);
     } else {
       self->HalfClosed();
     }
   });
 }
 
-void HoldStream::Received() {
+void HoldStream::Received(const AuditedRequest& audited) {
   if (writer_.closing()) return;
+  if (!begun_) audited_ = audited;
   Status valid = RefuseUnknownFields(request_);
   if (valid.ok()) valid = TakeGrace();
   if (valid.ok() && begun_ && request_.fault_case() != v1::HoldFaultRequest::FAULT_NOT_SET) {
@@ -91,6 +94,9 @@ void HoldStream::Hold(const std::string& id) {
   id_ = id;
   if (Status held = engine_.Hold(id, caller_.actor); !held.ok()) return Stop(held);
   holding_ = true;
+  held_ = true;
+  audited_.SetFault(id);
+  audited_.Answered(absl::OkStatus());
   StatusOr<v1::Fault> fault = engine_.Get(id);
   if (!fault.ok()) return Stop(fault.status());
   Push(*fault);
@@ -155,6 +161,10 @@ void HoldStream::Gone() {
 }
 
 void HoldStream::Stop(const Status& status) {
+  if (!std::exchange(audited_end_, true)) {
+    if (!id_.empty()) audited_.SetFault(id_);
+    held_ ? audited_.Ended(status) : audited_.Answered(status);
+  }
   engine_.Unwatch(std::exchange(watch_, 0));
   loop_.Cancel(std::exchange(timer_, Loop::kNoTimer));
   writer_.Close(status);

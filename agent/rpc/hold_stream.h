@@ -41,7 +41,7 @@ class HoldStream final
         context_(context),
         grace_(grace),
         writer_(*this) {}
-  void Received();
+  void Received(const AuditedRequest& audited);
   void Begin();
   void HoldOther(const std::string& id);
   void Hold(const std::string& id);
@@ -63,10 +63,14 @@ class HoldStream final
   std::chrono::nanoseconds effect_interval_{0};
   v1::HoldFaultRequest request_;
   StreamWriter<HoldStream, v1::HoldFaultResponse> writer_;
-  std::string id_;  // of the fault, once it is known
+  std::string id_;          // of the fault, once it is known
+  bool arrived_ = false;    // of gRPC's threads: the first request
+  AuditedRequest audited_;  // the first request
+  bool audited_end_ = false;
   bool begun_ = false;
   bool injecting_ = false;
   bool holding_ = false;
+  bool held_ = false;  // it was holding
   bool asked_to_end_ = false;
   bool gone_ = false;
   Engine::WatchId watch_ = 0;

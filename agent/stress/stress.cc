@@ -115,6 +115,7 @@ Status KeepReporting(int socket, Load& load) {
 Status RunStress(int socket, pid_t parent) {
   RETURN_IF_ERROR(DieWith(parent));
   RETURN_IF_ERROR(BeExpendable());
+  signal(SIGUSR1, SIG_IGN);  // engages the daemon's safety lever, and may be sent to the whole unit
   signal(SIGXFSZ, SIG_IGN);  // a file that may grow no more is an answer of write(2): EFBIG
   ASSIGN_OR_RETURN(const v1::StressOrder order, ReceiveOrder(socket));
   StatusOr<std::unique_ptr<Load>> load = StartLoad(order);

@@ -71,7 +71,7 @@ Daemon::Daemon(std::string programs, const std::string& parent)
       state_(MakeDirectory(parent)),
       // Paths of sockets must be short, and those of build directories are not.
       runtime_(MakeDirectory(fs::temp_directory_path())) {
-  std::ofstream(runtime_ + "/faultd.toml") << "";
+  std::ofstream(runtime_ + "/faultd.toml") << "[audit]\ndirectory = \"" << runtime_ << "/audit\"\n";
   const std::string notify = runtime_ + "/notify";
   ready_ = BindNotifySocket(notify);
   setenv("NOTIFY_SOCKET", notify.c_str(), 1);

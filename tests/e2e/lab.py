@@ -197,6 +197,7 @@ class Daemon:
         self.socket = os.path.join(self.runtime, "faultd.sock")
         self.config = os.path.join(self.directory, "faultd.toml")
         self.log = os.path.join(self.directory, "log")
+        self.audit_log = os.path.join(self.directory, "audit", "audit.jsonl")
         with open(self.config, "w", encoding="utf8") as file:
             file.write(config)
         self.policy = os.path.join(self.directory, "policy.toml")
@@ -209,6 +210,9 @@ class Daemon:
 
     def start(self, read_notifications=True):
         notify = os.path.join(self.directory, "notify")
+        with open(self.config, "r+", encoding="utf8") as file:
+            if "[audit]" not in file.read():
+                file.write(f'\n[audit]\ndirectory = "{os.path.dirname(self.audit_log)}"\n')
         with contextlib.suppress(FileNotFoundError):
             os.unlink(notify)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, open(self.log, "a", encoding="utf8") as log:
@@ -295,6 +299,9 @@ class Daemon:
 
     def list(self, ended=False):
         return self.faults.ListFaults(pb.ListFaultsRequest(include_ended=ended), timeout=DEADLINE).faults
+
+    def set_lever(self, engaged, reason=""):
+        return self.agents.SetSafetyLever(agent_pb.SetSafetyLeverRequest(engaged=engaged, reason=reason), timeout=DEADLINE).safety_lever
 
     def agent(self):
         return self.agents.GetAgent(agent_pb.GetAgentRequest(), timeout=DEADLINE).agent

@@ -193,8 +193,9 @@ class RoleTest(unittest.TestCase):
     INJECT = {**READ, "observer": "PERMISSION_DENIED"}
     CHANGE = {**INJECT, "colleague": "PERMISSION_DENIED"}  # of a fault of the operator
     ANYBODY = dict.fromkeys(READ, "OK")
+    ADMIN = {**dict.fromkeys(READ, "PERMISSION_DENIED"), "admin": "OK"}
     EXPECTED = {
-        "AgentService/GetAgent": READ, "FaultService/InjectFault": INJECT, "FaultService/PlanFault": READ, "FaultService/GetFault": READ,
+        "AgentService/GetAgent": READ, "AgentService/SetSafetyLever": ADMIN, "FaultService/InjectFault": INJECT, "FaultService/PlanFault": READ, "FaultService/GetFault": READ,
         "FaultService/ListFaults": READ, "FaultService/RenewLease": CHANGE, "FaultService/RevertFault": ANYBODY,
         "FaultService/RevertAll": ANYBODY, "FaultService/WatchFaults": READ, "FaultService/HoldFault": INJECT,
         "FaultService/HoldFault by id": CHANGE, "ProbeService/ListProbes": READ, "ProbeService/WatchProbes": READ,
@@ -227,6 +228,8 @@ class RoleTest(unittest.TestCase):
 
         return {
             "AgentService/GetAgent": lambda: get_agent(stubs),
+            # Engaging it is for everybody: test_anybody_may_engage_the_lever.
+            "AgentService/SetSafetyLever": lambda: stubs.agents.SetSafetyLever(agent_pb.SetSafetyLeverRequest()),
             "FaultService/InjectFault": lambda: stubs.faults.InjectFault(lease),
             "FaultService/PlanFault": lambda: stubs.faults.PlanFault(pb.PlanFaultRequest(spec=lease.spec)),
             "FaultService/GetFault": lambda: stubs.faults.GetFault(pb.GetFaultRequest(id=id)),
@@ -291,6 +294,19 @@ class RoleTest(unittest.TestCase):
             admins = {**dict.fromkeys(USERS, "PERMISSION_DENIED"), "admin": "OK"}
             expected = {**self.EXPECTED, "FaultService/RevertFault": self.CHANGE, "FaultService/RevertAll": admins}
             self.assert_outcomes("strict", lambda role: self.over_unix(daemon, role), daemon, expected)
+            outcome = self.outcome(lambda: self.engage(self.over_unix(daemon, "operator")))
+            self.assertEqual(outcome, "PERMISSION_DENIED")
+
+    @staticmethod
+    def engage(stubs):
+        return stubs.agents.SetSafetyLever(agent_pb.SetSafetyLeverRequest(engaged=True, reason="test")).safety_lever
+
+    def test_anybody_may_engage_the_lever(self):
+        for role in USERS:
+            lever = self.engage(self.authority.connect(role))
+            self.assertTrue(lever.engaged)
+            self.assertIn(CLIENTS[role], lever.actor)
+            self.authority.connect("admin").agents.SetSafetyLever(agent_pb.SetSafetyLeverRequest())
 
     def test_refusal_says_who_and_which_role(self):
         with self.assertRaises(grpc.RpcError) as raised:

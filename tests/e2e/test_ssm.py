@@ -56,7 +56,7 @@ class SsmTest(unittest.TestCase):
 
     def check(self, name, *arguments, effect):
         with self.subTest("cancelled"):
-            command = self.command(name, "DurationSeconds=600", *arguments)
+            command = self.command(name, "DurationSeconds=300", *arguments)
             fault = command.active()
             effect(fault)
             result = command.cancel()
@@ -74,7 +74,7 @@ class SsmTest(unittest.TestCase):
             self.assertEqual(result["lines"][1]["end_reason"], "lease ended")
             self.assertEqual(self.snapshot(), self.before)
         with self.subTest("timed out"):
-            command = self.command(name, "DurationSeconds=600", "--step-timeout=4", *arguments)
+            command = self.command(name, "DurationSeconds=300", "--step-timeout=4", *arguments)
             command.active()
             result = command.result()
             self.assertEqual((result["status"], result["response_code"]), ("TimedOut", 137))

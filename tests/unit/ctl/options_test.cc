@@ -186,6 +186,24 @@ TEST(Options, ChooseTheCommand) {
   EXPECT_NE(Parse("latency --help")->help.find("--jitter DURATION"), std::string::npos);
 }
 
+TEST(Options, UnderstandTheLever) {
+  EXPECT_EQ(Parse("lever")->lever, Options::LeverAction::kStatus);
+  EXPECT_EQ(Parse("lever status")->lever, Options::LeverAction::kStatus);
+  EXPECT_EQ(Parse("lever release")->lever, Options::LeverAction::kRelease);
+  EXPECT_EQ(Parse("lever engage --reason why")->lever, Options::LeverAction::kEngage);
+  EXPECT_EQ(Parse("lever engage --reason why")->reason, "why");
+  EXPECT_EQ(ErrorOf("lever pull"), "lever: \"pull\" is no action; write engage, release or status");
+  EXPECT_EQ(ErrorOf("lever engage"), "--reason: is missing: say why nothing may be injected");
+  EXPECT_EQ(ErrorOf("lever release --reason why"),
+            "--reason: only goes with lever engage; leave it out");
+}
+
+TEST(Options, UnderstandTheAuditLog) {
+  EXPECT_EQ(Parse("audit")->file, "/var/log/faultd/audit.jsonl");
+  EXPECT_FALSE(Parse("audit")->verify);
+  EXPECT_EQ(Parse("audit --verify --file /tmp/x")->file, "/tmp/x");
+}
+
 TEST(Options, TakeGlobalsBeforeAndBehindTheCommand) {
   for (const char* line : {"--json --timeout 5s --address unix:/tmp/x list",
                            "list --json --timeout 5s --address /tmp/x"}) {

@@ -75,16 +75,21 @@ assume_active = true
 }
 
 TEST(Config, NamesWhatIsWrongAndWhere) {
-  EXPECT_EQ(
-      ErrorOf("[limitz]\n"),
-      "faultd.toml:1:2: unknown section [limitz]; there are access, aws, cloudwatch, daemon, ecs, "
-      "emf, guards, network, prometheus, protect, tcp and [[probe]]");
+  EXPECT_EQ(ErrorOf("[limitz]\n"),
+            "faultd.toml:1:2: unknown section [limitz]; there are access, audit, aws, cloudwatch, "
+            "daemon, ecs, "
+            "emf, guards, network, prometheus, protect, tcp and [[probe]]");
   EXPECT_EQ(ErrorOf("[daemon]\nlog_leval = \"info\"\n"),
             "faultd.toml:2:1: unknown key daemon.log_leval; [daemon] has log_level, socket_group");
   EXPECT_EQ(
       ErrorOf("[network]\nresolve_interval = 3600\n"),
       "faultd.toml:2:20: network.resolve_interval: expected a duration from \"1s\" to \"1h\", "
       "in quotes");
+  EXPECT_EQ(ErrorOf("[audit]\nmax_size = \"1KiB\"\n"),
+            "faultd.toml:2:12: audit.max_size: expected a size from \"64KiB\" to \"128MiB\", in "
+            "quotes");
+  EXPECT_EQ(ErrorOf("[audit]\nkeep = 0\n"),
+            "faultd.toml:2:8: audit.keep: expected a whole number from 1 to 1000");
   EXPECT_EQ(ErrorOf("[network]\nsteering = \"tc\"\n"),
             "faultd.toml:2:12: network.steering: expected \"auto\", \"nftables\" or \"flower\"");
   EXPECT_EQ(ErrorOf("[protect]\nendpoints = [\"10.0.0.1:22\"]\n"),

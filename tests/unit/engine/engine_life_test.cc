@@ -41,6 +41,18 @@ TEST_F(EngineLifeTest, CountOfActiveFaultsIsTold) {
   EXPECT_THAT(counts, ElementsAre(1, 2, 1, 0));
 }
 
+// gRPC frees a request when it is answered, in a thread of its own.
+TEST_F(EngineLifeTest, ARepeatedRequestMayBeGoneOnceItIsAnswered) {
+  Inject("a", kLatency);
+  v1::InjectFaultRequest request = RequestFor("a", kLatency);
+  const std::string id = engine().Inject(request, {"root", "user:0", Role::kAdmin},
+                                         [&](const StatusOr<v1::Fault>& fault) {
+                                           EXPECT_TRUE(fault.ok()) << fault.status();
+                                           request.Clear();
+                                         });
+  EXPECT_EQ(id, "a");
+}
+
 TEST_F(EngineLifeTest, FaultTellsAllAboutItself) {
   v1::InjectFaultRequest request = RequestFor("a", kLatency);
   (*request.mutable_labels())["team"] = "db";

@@ -1,0 +1,47 @@
+// The safety lever: engaged, nothing is injected and nothing stays.
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "base/strings.h"
+#include "engine/engine.h"
+
+namespace faultd {
+
+void Engine::EngageLever(const std::string& reason, const std::string& actor,
+                         std::function<void(v1::SafetyLever)> done) {
+  lever_->Engage(reason, actor, clock_.WallNow());
+  const v1::SafetyLever& lever = lever_->state();
+  spdlog::warn("safety lever engaged by {}: {}; reverting all faults", lever.actor(),
+               lever.reason());
+  for (const auto& [id, entry] : entries_) {
+    const v1::FaultState state = entry->fault.state();
+    if (state != v1::FAULT_STATE_PENDING && state != v1::FAULT_STATE_ACTIVE) continue;
+    entry->fault.set_end_detail(StrCat(lever.reason(), " (", lever.actor(), ")"));
+  }
+  RevertAll(v1::END_REASON_SAFETY_LEVER,
+            [this, alive = alive_, done = std::move(done)](const std::vector<v1::Fault>&) {
+              // The answer comes after the state is on disk.
+              loop_.Post([this, alive, done] {
+                if (*alive) done(lever_->state());
+              });
+            });
+  // A disk that is slow or full holds up no revert.
+  lever_->Save();
+  if (!lever.not_durable().empty()) {
+    spdlog::error("the safety lever is engaged, but would be released by a restart: {}",
+                  lever.not_durable());
+  }
+}
+
+StatusOr<v1::SafetyLever> Engine::ReleaseLever(const std::string& actor) {
+  RETURN_IF_ERROR(lever_->Release());
+  spdlog::warn("safety lever released by {}", actor);
+  return lever_->state();
+}
+
+Status Engine::LeverRefusal() const {
+  return lever_ == nullptr ? absl::OkStatus() : lever_->Refusal();
+}
+
+}  // namespace faultd

@@ -1,0 +1,93 @@
+#include "engine/safety_lever.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+
+#include "base/proto_time.h"
+#include "base/strings.h"
+
+namespace faultd {
+namespace {
+
+constexpr char kFile[] = "safety-lever.json";
+
+v1::SafetyLever Engaged(const std::string& reason, const std::string& actor) {
+  v1::SafetyLever lever;
+  lever.set_engaged(true);
+  lever.set_reason(reason);
+  lever.set_actor(actor);
+  return lever;
+}
+
+}  // namespace
+
+SafetyLever::SafetyLever(Directory& directory) : directory_(directory) {
+  const StatusOr<std::string> content = directory_.Read(kFile);
+  if (absl::IsNotFound(content.status())) return;
+  std::string problem(content.status().message());
+  if (content.ok()) {
+    google::protobuf::util::JsonParseOptions newer;
+    newer.ignore_unknown_fields = true;
+    const auto parsed = google::protobuf::util::JsonStringToMessage(*content, &state_, newer);
+    if (parsed.ok() && state_.engaged()) return;
+    problem = "it is damaged";
+  }
+  state_ =
+      Engaged(StrCat("the file ", kFile, " is there, but cannot be read: ", problem), "faultd");
+}
+
+Status SafetyLever::Refusal() const {
+  if (!state_.engaged()) return absl::OkStatus();
+  const std::string since =
+      state_.has_engage_time()
+          ? StrCat(" since ", google::protobuf::util::TimeUtil::ToString(state_.engage_time()))
+          : "";
+  return PreconditionError(
+      "LEVER", "safety lever",
+      StrCat(
+          "the safety lever is engaged", since, " by ", state_.actor(), ": ", state_.reason(),
+          "; nothing is injected until it is released with `faultctl lever release`, which takes "
+          "the role admin"));
+}
+
+void SafetyLever::Engage(const std::string& reason, const std::string& actor,
+                         std::chrono::nanoseconds now) {
+  if (state_.engaged()) return;
+  state_ = Engaged(reason, actor);
+  *state_.mutable_engage_time() = ToTimestamp(std::chrono::floor<std::chrono::milliseconds>(now));
+  state_.set_not_durable("it is not written yet");
+}
+
+void SafetyLever::Save() {
+  if (!state_.engaged() || state_.not_durable().empty()) return;
+  v1::SafetyLever saved = state_;
+  saved.clear_not_durable();
+  std::string json;
+  (void)google::protobuf::util::MessageToJsonString(saved, &json).ok();
+  const Status written = directory_.Write(kFile, json + "\n");
+  state_.set_not_durable(std::string(written.message()));
+}
+
+Status SafetyLever::Release() {
+  const Status removed = directory_.Remove(kFile);
+  // A read-only file system refuses to remove even what is not there.
+  if (!removed.ok() && !absl::IsNotFound(directory_.Read(kFile).status()))
+    return Annotate(removed, "release the safety lever");
+  state_.Clear();
+  return absl::OkStatus();
+}
+
+Status ValidateLeverReason(const std::string& reason) {
+  constexpr size_t kLongest = 256;
+  const bool printable = std::none_of(reason.begin(), reason.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (!reason.empty() && reason.size() <= kLongest && printable) return absl::OkStatus();
+  return FieldError(
+      "reason", StrCat(reason.empty() ? "is missing" : "is too long or not printable",
+                       "; say in 1 to ", kLongest, " printable bytes why nothing may be injected"));
+}
+
+}  // namespace faultd
