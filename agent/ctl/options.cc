@@ -101,8 +101,7 @@ void AddCommands(CLI::App& app, Texts& texts) {
   CLI::App* lever =
       AddCommand(app, texts, "lever", Command::kLever,
                  "Engage or release the safety lever: end all faults and refuse new ones");
-  lever->add_option("ACTION", texts.lever_action, "engage, release or status. Default: status")
-      ->expected(0, 1);
+  lever->add_option("ACTION", texts.lever_action, "engage, release or status. Default: status");
   lever->add_option("--reason", texts.reason, "With engage: why, for those who are refused")
       ->type_name("TEXT");
 

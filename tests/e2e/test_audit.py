@@ -205,8 +205,8 @@ class AuditTest(unittest.TestCase):
         line = self.about("refused", "InjectFault")
         self.assertEqual((line["decision"], line["rule"], line["result"]["code"]), ("denied", "safety lever", "FAILED_PRECONDITION"))
         # No deadline.
-        with self.assertRaises(grpc.RpcError):
-            self.daemon.channel.unary_unary("/faultd.v1.FaultService/RevertFault")(pb.RevertFaultRequest(id="timeless").SerializeToString())
+        with grpc.insecure_channel(f"unix:{self.daemon.socket}") as channel, self.assertRaises(grpc.RpcError):
+            channel.unary_unary("/faultd.v1.FaultService/RevertFault")(pb.RevertFaultRequest(id="timeless").SerializeToString())
         self.assertEqual(self.about("timeless", "RevertFault")["result"]["code"], "INVALID_ARGUMENT")
 
     def test_holds_begin_and_end(self):

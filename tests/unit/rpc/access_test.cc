@@ -51,10 +51,13 @@ TEST(AccessRulesTest, EveryMethodHasOneRuleAndARequestOfItsOwn) {
 class RoleTest : public testing::Test {
  protected:
   Peers peers_;
+  SystemClock clock_;
+  AuditLog audit_{{.directory = "/nonexistent"}, clock_};  // nothing is written
   const Access access_{{.admins = {"user:root"},
                         .operators = {"uri:spiffe://example.org/ci/*", "user:4711"},
                         .observers = {"dns:*.example.org", "group:no-such-group"}},
-                       peers_};
+                       peers_,
+                       audit_};
 };
 
 TEST_F(RoleTest, IsTheHighestThatOneOfTheNamesHas) {
