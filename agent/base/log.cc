@@ -3,11 +3,15 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include "base/strings.h"
 
 namespace faultd {
 namespace {
@@ -30,6 +34,14 @@ class PriorityPrefix final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
+bool LogsToJournal() {
+  // Device and inode, in decimal (systemd.exec(5)).
+  const char* stream = getenv("JOURNAL_STREAM");
+  struct stat info{};
+  return stream != nullptr && fstat(STDERR_FILENO, &info) == 0 &&
+         StrCat(info.st_dev, ":", info.st_ino) == stream;
+}
+
 int SyslogPriority(spdlog::level::level_enum level) {
   constexpr int kPriorities[] = {7, 7, 6, 4, 3, 2, 6};
   return kPriorities[level];
@@ -45,8 +57,7 @@ const LogSubject* LogAbout::Current() { return current_subject; }
 
 void SetUpLogging(LogFormat format, spdlog::level::level_enum level, spdlog::sink_ptr journal) {
   if (format == LogFormat::kAuto) {
-    // systemd sets it for services whose output goes to the journal (systemd.exec(5)).
-    format = getenv("JOURNAL_STREAM") != nullptr ? LogFormat::kJournal : LogFormat::kConsole;
+    format = LogsToJournal() ? LogFormat::kJournal : LogFormat::kConsole;
   }
   std::shared_ptr<spdlog::logger> logger;
   if (format == LogFormat::kJournal && journal != nullptr) {

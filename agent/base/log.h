@@ -42,6 +42,10 @@ enum class LogFormat {
 void SetUpLogging(LogFormat format, spdlog::level::level_enum level,
                   spdlog::sink_ptr journal = nullptr);
 
+// Whether stderr is connected to the journal, as systemd tells its services. Their children have
+// the same environment, but often another stderr.
+bool LogsToJournal();
+
 // Priority of a level as syslog(3) has it.
 int SyslogPriority(spdlog::level::level_enum level);
 

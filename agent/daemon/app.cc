@@ -83,9 +83,11 @@ Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::stri
   NetworkPlane network(*kernel, clock);
   Host host{*kernel, network};
   for (int attempt = 0;; ++attempt) {
-    const Status status = Recover(journal, host, boot_id, [](const std::string& line) {
-      spdlog::warn("recovery: {}", line);
-    });
+    const Status status =
+        Recover(journal, host, boot_id, [](const std::string& line, const LogSubject& about) {
+          const LogAbout fault(about);
+          spdlog::warn("recovery: {}", line);
+        });
     if (status.ok()) return status;
     spdlog::error("recovery: not done yet, trying again: {}", std::string(status.message()));
     std::this_thread::sleep_for(std::chrono::milliseconds(50 << std::min(attempt, 8)));

@@ -1,9 +1,9 @@
 // faultd: the daemon.
 #include <cstdio>
 
+#include "base/journal_sink.h"
 #include "base/log.h"
 #include "daemon/app.h"
-#include "daemon/journal_sink.h"
 #include "daemon/policy_file.h"
 #include "rpc/grpc_log.h"
 #include "rpc/tls.h"
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   options.config = *std::move(config);
   faultd::AllowTls13Only();
   faultd::SetUpLogging(faultd::LogFormat::kAuto, spdlog::level::from_str(options.config.log_level),
-                       faultd::MakeJournalSink());
+                       faultd::MakeJournalSink("faultd"));
   faultd::TakeOverGrpcLog();
   const faultd::Status status = faultd::RunApp(options);
   if (!status.ok()) spdlog::critical("{}", std::string(status.message()));

@@ -8,8 +8,9 @@ namespace faultd {
 namespace {
 
 Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& host,
-                     const std::string& boot_id, const RecoveryLog& log) {
+                     const std::string& boot_id, const RecoveryLog& tell) {
   const FaultKind* kind = KindOf(record.undo());
+  const auto log = [&](const std::string& line) { tell(line, AboutRecord(record)); };
   if (kind == nullptr) {
     // Written by another version that knows more kinds; what it left must stay findable.
     log(StrCat("fault ", record.id(),
@@ -33,6 +34,14 @@ Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& ho
 
 }  // namespace
 
+LogSubject AboutRecord(const v1::JournalRecord& record) {
+  const FaultKind* kind = KindOf(record.undo());
+  return {.fault_id = record.id(),
+          .kind = kind == nullptr ? "" : std::string(kind->name),
+          .state = "REVERTING",
+          .actor = record.actor()};
+}
+
 Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log) {
   Status status;
   auto content = journal.ReadAll();
@@ -47,12 +56,12 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
         MergeStatus(status, problem);
         continue;
       }
-      log(StrCat(ToStd(problem.message()), "; set aside"));
+      log(StrCat(ToStd(problem.message()), "; set aside"), {});
       MergeStatus(status, journal.SetAside(name));
     }
   }
   MergeStatus(status, SweepLeftovers(host, [&log](const std::string& name) {
-                log(StrCat("removing ", name, ", which no record speaks of"));
+                log(StrCat("removing ", name, ", which no record speaks of"), {});
               }));
   return status;
 }

@@ -3,14 +3,19 @@
 #include <functional>
 #include <string>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "engine/journal.h"
 #include "faults/fault_kind.h"
 
 namespace faultd {
 
-// What a recovery did, in lines for people.
-using RecoveryLog = std::function<void(const std::string& line)>;
+// What a recovery did, in lines for people. `about` is nothing in particular, or the fault of a
+// record.
+using RecoveryLog = std::function<void(const std::string& line, const LogSubject& about)>;
+
+// For lines about a fault that is put back from its record.
+LogSubject AboutRecord(const v1::JournalRecord& record);
 
 // Puts the host back from the journal alone, then removes whatever else in the kernel is tagged as
 // ours. For the start of the daemon, for the guardian, and by hand. The caller holds the lock. Goes

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file_io.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "engine/recovery.h"
 #include "guardian/deadlines.h"
@@ -48,7 +49,7 @@ class Reverter {
     for (int i = 0; i < kTries; ++i) {
       status = Recover(journal, host, boot_id_, log);
       if (status.ok()) break;
-      log(StrCat("not done yet: ", ToStd(status.message())));
+      log(StrCat("not done yet: ", ToStd(status.message())), {});
       std::this_thread::sleep_for(std::chrono::milliseconds(20 << i));
     }
     return status;
@@ -95,12 +96,9 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
     deadlines.Update();
     const auto overdue = deadlines.Earliest();
     if (overdue && SystemClock().Now() >= *overdue + kGrace) {
-      fprintf(stderr,
-              "faultd-guardian: a fault is past its lease and still there; the daemon hangs, "
-              "killing it\n");
-      if (Status killed = daemon.Signal(SIGKILL); !killed.ok()) {
-        fprintf(stderr, "faultd-guardian: %s\n", std::string(killed.message()).c_str());
-      }
+      spdlog::error("a fault is past its lease and still there; the daemon hangs, killing it");
+      if (Status killed = daemon.Signal(SIGKILL); !killed.ok())
+        spdlog::error("{}", std::string(killed.message()));
       (void)daemon.WaitUntilGone(10'000).ok();
       return;
     }
@@ -122,9 +120,15 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
   RETURN_IF_ERROR(lock.status());
   ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
   bool any = false;
-  const Status status = reverter->Run([&](const std::string& line) {
+  const Status status = reverter->Run([&](const std::string& line, const LogSubject& about) {
     any = true;
-    printf("%s\n", line.c_str());
+    // By hand, what was done is the output.
+    if (!LogsToJournal()) {
+      printf("%s\n", line.c_str());
+    } else {
+      const LogAbout fault(about);
+      spdlog::warn("{}", line);
+    }
   });
   if (status.ok() && !any) printf("nothing to revert\n");
   return status;
@@ -155,8 +159,10 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), kLongestWait);
   if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
   RETURN_IF_ERROR(lock.status());
-  return reverter->Run(
-      [](const std::string& line) { fprintf(stderr, "faultd-guardian: %s\n", line.c_str()); });
+  return reverter->Run([](const std::string& line, const LogSubject& about) {
+    const LogAbout fault(about);
+    spdlog::warn("{}", line);
+  });
 }
 
 }  // namespace faultd

@@ -1,13 +1,16 @@
 // faultd-guardian: puts the host back from the journal, and does nothing else.
+#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <climits>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "base/journal_sink.h"
 #include "base/strings.h"
 #include "guardian/guardian.h"
 
@@ -30,11 +33,22 @@ int Fail(const faultd::Status& status) {
   return absl::IsUnavailable(status) ? 3 : 1;
 }
 
+// Under systemd with fields, and without waiting for a journald that hangs.
+void SetUpLog() {
+  const bool journal = faultd::LogsToJournal();
+  auto logger = std::make_shared<spdlog::logger>(
+      "", journal ? faultd::MakeJournalSink("faultd-guardian")
+                  : std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  if (!journal) logger->set_pattern("faultd-guardian: %v");
+  spdlog::set_default_logger(std::move(logger));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // Whatever the parent forgot to mark close-on-exec must not live on here.
   syscall(SYS_close_range, 3U, UINT_MAX, 0U);
+  SetUpLog();
   faultd::StatePaths paths{"/var/lib/faultd"};
   bool once = false;
   int watch = 0;

@@ -72,7 +72,8 @@ void TestHost::RestartAfterPowerLoss() {
 StatusOr<std::vector<std::string>> TestHost::RunRecovery() {
   std::vector<std::string> lines;
   RETURN_IF_ERROR(
-      Recover(journal(), host(), boot_id, [&](const std::string& line) { lines.push_back(line); }));
+      Recover(journal(), host(), boot_id,
+              [&](const std::string& line, const LogSubject&) { lines.push_back(line); }));
   RETURN_IF_ERROR(engine().TakeUpRecords());
   loop.RunFor(std::chrono::minutes(1));
   return lines;

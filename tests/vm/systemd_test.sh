@@ -58,7 +58,10 @@ inject alone 10m
 systemctl kill --kill-whom main --signal KILL faultd
 expect_within 5 "kernel and journal clean" is_clean
 expect_no_fault
-expect_said "faultd-guardian: fault alone-late: latency reverted"
+expect_said "fault alone-late: latency reverted"
+journalctl --sync
+expect_equal "its story" "$(journalctl --quiet --output cat FAULT_ID=alone-late SYSLOG_IDENTIFIER=faultd-guardian)" \
+  "fault alone-late: latency reverted"
 expect_within 20 "service is back" service_is_back
 
 echo "== the guardian alone killed"
@@ -88,7 +91,7 @@ kill -STOP "$(main_pid)"
 expect_within 15 "kernel and journal clean" is_clean
 expect_no_fault
 # The watchdog's SIGABRT went to the guardian, too.
-expect_said "faultd-guardian: fault asleep-late: latency reverted"
+expect_said "fault asleep-late: latency reverted"
 expect_within 20 "service is back" service_is_back
 
 echo "== restart"

@@ -211,7 +211,7 @@ TEST_F(EngineDrainTest, RecoveryLeavesItToTheNextProcess) {
   host.Restart();
   std::vector<std::string> lines;
   ASSERT_EQ(Recover(host.journal(), host.host(), host.boot_id,
-                    [&](const std::string& line) { lines.push_back(line); }),
+                    [&](const std::string& line, const LogSubject&) { lines.push_back(line); }),
             absl::OkStatus());
   EXPECT_THAT(lines, ElementsAre("fault a: ecs_drain needs the network to be reverted: left to "
                                  "faultd, which does it when it runs"));

@@ -1,4 +1,4 @@
-#include "daemon/journal_sink.h"
+#include "base/journal_sink.h"
 
 #include <spdlog/sinks/base_sink.h>
 #include <sys/socket.h>
@@ -38,8 +38,8 @@ void AddField(std::string& datagram, std::string_view name, std::string_view val
 
 class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit JournalSink(const std::string& path)
-      : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  JournalSink(std::string identifier, const std::string& path)
+      : identifier_(std::move(identifier)), socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     address_.sun_family = AF_UNIX;
     path.copy(address_.sun_path, sizeof(address_.sun_path) - 1);
   }
@@ -51,7 +51,7 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
     std::string datagram;
     AddField(datagram, "MESSAGE", text);
     AddField(datagram, "PRIORITY", priority);
-    AddField(datagram, "SYSLOG_IDENTIFIER", "faultd");
+    AddField(datagram, "SYSLOG_IDENTIFIER", identifier_);
     if (const LogSubject* subject = LogAbout::Current(); subject != nullptr) {
       const std::pair<std::string_view, const std::string&> about[] = {
           {"FAULT_ID", subject->fault_id}, {"KIND", subject->kind},     {"STATE", subject->state},
@@ -71,14 +71,15 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
                   reinterpret_cast<const sockaddr*>(&address_), sizeof(address_)) >= 0;
   }
 
+  const std::string identifier_;
   const UniqueFd socket_;
   sockaddr_un address_ = {};
 };
 
 }  // namespace
 
-spdlog::sink_ptr MakeJournalSink(const std::string& socket) {
-  return std::make_shared<JournalSink>(socket);
+spdlog::sink_ptr MakeJournalSink(const std::string& identifier, const std::string& socket) {
+  return std::make_shared<JournalSink>(identifier, socket);
 }
 
 }  // namespace faultd

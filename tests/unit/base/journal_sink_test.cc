@@ -1,4 +1,4 @@
-#include "daemon/journal_sink.h"
+#include "base/journal_sink.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ class JournalSinkTest : public testing::Test {
   ~JournalSinkTest() override { unlink(path_.c_str()); }
 
   void Log(const std::string& text) {
-    spdlog::logger("test", MakeJournalSink(path_)).warn("{}", text);
+    spdlog::logger("test", MakeJournalSink("faultd", path_)).warn("{}", text);
   }
 
   // The next datagram; empty when there is none.
