@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 """A small orchestrator for faultd, to begin your own with.
 
 It injects the same fault on some of the given hosts, watches a probe on each of them, ends the fault
 everywhere when the probe fails too often, when the fault fails on a host, or on Ctrl-C, and prints what
 happened:
 
-    orchestrate.py --ca ca.pem --cert ci.pem --key ci.key --count 2 --seconds 60 \\
+    python3 orchestrate.py --ca ca.pem --cert ci.pem --key ci.key --count 2 --seconds 60 \\
         --fault '{"latency": {"delay": "0.1s", "target": {"to": [{"host": "10.0.3.7"}]}}}' \\
         --stop-if-probe db:3 db1.example.com:7443 db2.example.com:7443 db3.example.com:7443
 
