@@ -19,7 +19,7 @@ class LatencyTest(unittest.TestCase):
         return min(lab.ping(address, count=5, timeout=3)[1])
 
     def check(self, *arguments, slow, fast=None):
-        command = Command(self.daemon, "Network-Latency", "DurationSeconds=600", "DelayMilliseconds=400", *arguments)
+        command = Command(self.daemon, "Network-Latency", "DurationSeconds=300", "DelayMilliseconds=400", *arguments)
         command.active()
         # Less than the delay by its jitter at most.
         self.assertGreater(self.fastest(slow), 385)
