@@ -87,7 +87,8 @@ echo "== no memory, which the fault cannot give back"
 expect_within 120 "memory is resident" resident_is greedy 1000 1900
 greedy=$(pid_of greedy)
 kill -STOP "$greedy"
-expect_status 0 "an innocent process" victim 1000
+# More than the machine has beside the fault, and less than without it.
+expect_status 0 "an innocent process" victim 1500
 expect_within 10 "the fault has failed" has_failed greedy
 expect_said "the kernel killed stress process $greedy because memory ran out (OOM killer)"
 expect_equal "the daemon" "$(main_pid)" "$daemon"
