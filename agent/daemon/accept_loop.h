@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <functional>
-#include <memory>
 #include <utility>
 
 #include "base/unique_fd.h"

@@ -108,9 +108,7 @@ void RaiseFileLimit() {
 CapabilitySet CapabilitiesUnder(const Policy& policy) {
   CapabilitySet all = kPutBack;
   for (const FaultKind* kind : FaultKinds()) {
-    const bool allowed = !policy.kinds || std::find(policy.kinds->begin(), policy.kinds->end(),
-                                                    kind->name) != policy.kinds->end();
-    if (allowed) all |= kind->capabilities;
+    if (AllowsKind(policy, kind->name)) all |= kind->capabilities;
   }
   return all;
 }
@@ -205,10 +203,8 @@ Status App::Start() {
   AuditFaultEnds(*engine_, *audit_);
   probes_.emplace(context_, clock_, options_.config.probes);
   host_probes_.emplace(*probes_);
-  ASSIGN_OR_RETURN(std::vector<v1::Guard> standing,
-                   StandingGuards(options_.config.guards, options_.config.probes));
   guards_.emplace(context_, loop_, clock_, *host_probes_, aws_->api,
-                  HostGuards::Options{.standing = std::move(standing)});
+                  HostGuards::Options{.standing = options_.config.standing_guards});
   engine_->SetGuardWatcher(&*guards_);
   guardian_.emplace(
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,

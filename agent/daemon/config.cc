@@ -65,17 +65,16 @@ Status ReadLoadModules(const toml::node& value, Config& config) {
 }
 
 Status ReadProtect(const toml::node& value, Config& config) {
-  const auto* list = value.as_array();
-  if (list == nullptr) return Expected("a list of addresses, CIDRs and host names");
-  for (const toml::node& element : *list) {
-    const auto text = ReadText(element);
-    if (!text.ok() || text->empty() || text->find_first_of(" :/") != std::string::npos) {
-      if (!text.ok() || !IpPrefix::Parse(*text).ok())
+  return ReadList<std::string>(
+      value, "a list of addresses, CIDRs and host names",
+      [](const toml::node& element) -> StatusOr<std::string> {
+        const auto text = ReadText(element);
+        const bool name =
+            text.ok() && !text->empty() && text->find_first_of(" :/") == std::string::npos;
+        if (name || (text.ok() && IpPrefix::Parse(*text).ok())) return *text;
         return Expected("addresses, CIDRs and host names only");
-    }
-    config.protect.push_back(*text);
-  }
-  return absl::OkStatus();
+      },
+      config.protect);
 }
 
 Status ReadEcsAgent(const toml::node& value, Config& config) {
@@ -231,9 +230,12 @@ StatusOr<Config> ParseConfig(std::string_view text, const std::string& name) {
       LoadSection(section->first, section->second, *value.as_table(), config, errors);
     }
   }
-  if (const auto guards = StandingGuards(config.guards, config.probes); !guards.ok())
+  if (auto guards = StandingGuards(config.guards, config.probes); guards.ok()) {
+    config.standing_guards = *std::move(guards);
+  } else {
     errors.Add(parsed.table()["guards"]["canary"].node()->source(),
                ToStd(guards.status().message()));
+  }
   RETURN_IF_ERROR(errors.ToStatus());
   if (!parsed.table()["access"]["operators"])
     config.access.operators = {StrCat("group:", config.socket_group)};

@@ -28,7 +28,8 @@ struct Config {
   bool load_modules = true;          // kernel modules that a fault lacks
   std::vector<std::string> protect;  // addresses, CIDRs and names that are never cut off
   GuardsConfig guards;
-  std::string aws_region;  // empty: from the environment or the instance metadata
+  std::vector<v1::Guard> standing_guards;  // what they are, for HostGuards
+  std::string aws_region;                  // empty: from the environment or the instance metadata
   std::string ecs_agent = "http://127.0.0.1:51678";  // its introspection endpoint
   EcsPolicy ecs;
   std::vector<ProbeConfig> probes;

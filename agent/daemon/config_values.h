@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/status.h"
 #define TOML_EXCEPTIONS 0
@@ -24,6 +26,22 @@ StatusOr<bool> ReadBool(const toml::node& value);
 Status ReadDuration(const toml::node& value, std::chrono::nanoseconds least,
                     std::chrono::nanoseconds most, std::chrono::nanoseconds& into);
 Status ReadSize(const toml::node& value, uint64_t& into);
+
+// Replaces `into` by what `read` makes of each element of a list; it answers with a StatusOr of it.
+// `expected` is said when there is no list. On errors `into` is left alone.
+template <typename T, typename Read>
+Status ReadList(const toml::node& value, std::string_view expected, Read read,
+                std::vector<T>& into) {
+  const auto* list = value.as_array();
+  if (list == nullptr) return Expected(expected);
+  std::vector<T> all;
+  for (const toml::node& element : *list) {
+    ASSIGN_OR_RETURN(T each, read(element));
+    all.push_back(std::move(each));
+  }
+  into = std::move(all);
+  return absl::OkStatus();
+}
 
 // "a, b, c": the keys of a map.
 template <typename Map>

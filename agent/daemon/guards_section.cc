@@ -6,21 +6,18 @@
 namespace faultd {
 
 Status ReadGuardFiles(const toml::node& value, std::vector<std::string>& files) {
-  const Status expected =
-      Expected("a list of absolute paths of files, such as [\"/run/faultd/HALT\"]");
-  const auto* list = value.as_array();
-  if (list == nullptr) return expected;
-  std::vector<std::string> read;
-  for (const toml::node& element : *list) {
-    const auto text = ReadText(element);
-    if (!text.ok() || !text->starts_with('/') || text->ends_with('/') ||
-        std::filesystem::path(*text).lexically_normal().native() != *text) {
-      return expected;
-    }
-    read.push_back(*text);
-  }
-  files = std::move(read);
-  return absl::OkStatus();
+  constexpr char kExpected[] = "a list of absolute paths of files, such as [\"/run/faultd/HALT\"]";
+  return ReadList<std::string>(
+      value, kExpected,
+      [&](const toml::node& element) -> StatusOr<std::string> {
+        const auto text = ReadText(element);
+        if (!text.ok() || !text->starts_with('/') || text->ends_with('/') ||
+            std::filesystem::path(*text).lexically_normal().native() != *text) {
+          return Expected(kExpected);
+        }
+        return *text;
+      },
+      files);
 }
 
 StatusOr<std::vector<v1::Guard>> StandingGuards(const GuardsConfig& config,

@@ -21,18 +21,6 @@ namespace {
 
 using Readers = KeyReaders<Policy>;
 
-// Reads each element of a list with `read`, which answers with a StatusOr of it.
-template <typename T, typename Read>
-Status ReadList(const toml::node& value, std::string_view what, Read read, std::vector<T>& into) {
-  const auto* list = value.as_array();
-  if (list == nullptr) return Expected(StrCat("a list of ", what));
-  for (const toml::node& element : *list) {
-    ASSIGN_OR_RETURN(T each, read(element));
-    into.push_back(std::move(each));
-  }
-  return absl::OkStatus();
-}
-
 template <typename T>
 Status ReadNumber(const toml::node& value, T least, T most, T& into) {
   const auto number = (std::is_floating_point_v<T> ? value.is_number() : value.is_integer())
@@ -63,7 +51,7 @@ StatusOr<std::string> ReadKind(std::string_view name) {
 
 Status ReadKinds(const toml::node& value, Policy& policy) {
   return ReadList<std::string>(
-      value, "kinds of faults",
+      value, "a list of kinds of faults",
       [](const toml::node& element) -> StatusOr<std::string> {
         ASSIGN_OR_RETURN(const std::string name, ReadText(element));
         return ReadKind(name);
@@ -83,7 +71,7 @@ Status ReadMaxActivePerKind(const toml::node& value, Policy& policy) {
 
 Status ReadWindows(const toml::node& value, Policy& policy) {
   return ReadList<TimeWindow>(
-      value, "windows such as \"Mon-Fri 09:00-16:00 Europe/Paris\"",
+      value, "a list of windows such as \"Mon-Fri 09:00-16:00 Europe/Paris\"",
       [](const toml::node& element) -> StatusOr<TimeWindow> {
         ASSIGN_OR_RETURN(const std::string text, ReadText(element));
         return TimeWindow::Parse(text);
@@ -144,13 +132,14 @@ StatusOr<v1::Endpoint> ReadEndpoint(const toml::node& value) {
 }
 
 Status ReadEndpoints(const toml::node& value, std::vector<v1::Endpoint>& into) {
-  return ReadList<v1::Endpoint>(value, "tables such as { cidr = \"10.0.0.0/8\", ports = \"5432\" }",
-                                ReadEndpoint, into);
+  return ReadList<v1::Endpoint>(
+      value, "a list of tables such as { cidr = \"10.0.0.0/8\", ports = \"5432\" }", ReadEndpoint,
+      into);
 }
 
 Status ReadPaths(const toml::node& value, Policy& policy) {
   return ReadList<std::string>(
-      value, "absolute paths of directories",
+      value, "a list of absolute paths of directories",
       [](const toml::node& element) -> StatusOr<std::string> {
         std::string path;
         RETURN_IF_ERROR(ReadPath(element, path));

@@ -23,17 +23,14 @@ Status ReadPath(const toml::node& value, std::string& into) {
 }
 
 Status ReadPrincipals(const toml::node& value, std::vector<std::string>& into) {
-  const auto* list = value.as_array();
-  if (list == nullptr)
-    return Expected("a list, such as [\"group:faultd\", \"uri:spiffe://example.org/ci/*\"]");
-  std::vector<std::string> read;
-  for (const toml::node& element : *list) {
-    ASSIGN_OR_RETURN(std::string entry, ReadText(element));
-    RETURN_IF_ERROR(ValidatePrincipal(entry));
-    read.push_back(std::move(entry));
-  }
-  into = std::move(read);
-  return absl::OkStatus();
+  return ReadList<std::string>(
+      value, "a list, such as [\"group:faultd\", \"uri:spiffe://example.org/ci/*\"]",
+      [](const toml::node& element) -> StatusOr<std::string> {
+        ASSIGN_OR_RETURN(std::string entry, ReadText(element));
+        RETURN_IF_ERROR(ValidatePrincipal(entry));
+        return entry;
+      },
+      into);
 }
 
 Status FinishTcpSection(const TcpConfig& config) {

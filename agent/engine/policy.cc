@@ -12,9 +12,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 Status CheckKind(const Policy& policy, std::string_view kind) {
-  if (!policy.kinds ||
-      std::find(policy.kinds->begin(), policy.kinds->end(), kind) != policy.kinds->end())
-    return absl::OkStatus();
+  if (AllowsKind(policy, kind)) return absl::OkStatus();
   return DeniedError(
       "faults.kinds",
       StrCat("faults of kind ", kind, " are not allowed on this host (rule faults.kinds: ",
@@ -56,6 +54,11 @@ Status CheckWindows(const std::vector<TimeWindow>& windows, nanoseconds lease,
 }
 
 }  // namespace
+
+bool AllowsKind(const Policy& policy, std::string_view kind) {
+  return !policy.kinds ||
+         std::find(policy.kinds->begin(), policy.kinds->end(), kind) != policy.kinds->end();
+}
 
 Status CheckWish(const Policy& policy, const Wish& wish, nanoseconds wall_now) {
   RETURN_IF_ERROR(CheckKind(policy, wish.kind));

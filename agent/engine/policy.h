@@ -27,6 +27,9 @@ struct Policy {
   StressPolicy stress;
 };
 
+// Whether faults of this kind are allowed at all.
+bool AllowsKind(const Policy& policy, std::string_view kind);
+
 // What a request wants, as far as rules for all kinds look at it.
 struct Wish {
   std::string_view kind;

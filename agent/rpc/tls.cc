@@ -10,7 +10,6 @@
 
 #include <cstdlib>
 
-#include "base/file_io.h"
 #include "base/strings.h"
 #include "rpc/principal.h"
 
