@@ -19,7 +19,7 @@ MetricStore::~MetricStore() {
 }
 
 StatusOr<std::string> MetricStore::Load() const {
-  UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path_));
   return ReadAll(fd.get(), kMostBytes, path_);
 }
@@ -60,7 +60,8 @@ Status MetricStore::Write(const std::string& document) const {
         StrCat("write ", path_, ": more than ", kMostBytes, " bytes"));
   }
   const std::string draft = path_ + ".new";
-  UniqueFd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  unlink(draft.c_str());  // whatever it is, it is not written to
+  UniqueFd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoStatus(errno, StrCat("create ", draft));
   Status status = WriteAll(fd.get(), document, draft);
   if (status.ok() && rename(draft.c_str(), path_.c_str()) != 0) {

@@ -113,6 +113,26 @@ CapabilitySet CapabilitiesUnder(const Policy& policy) {
   return all;
 }
 
+// The policy without the kinds that need more than `held`: what was given up cannot be had again.
+Policy WithinCapabilities(Policy policy, CapabilitySet held) {
+  std::vector<std::string> kinds;
+  bool all = true;
+  for (const FaultKind* kind : FaultKinds()) {
+    if (!AllowsKind(policy, kind->name)) continue;
+    if ((kind->capabilities & ~held) == 0) {
+      kinds.emplace_back(kind->name);
+      continue;
+    }
+    all = false;
+    spdlog::warn(
+        "faults of kind {} stay refused until faultd is restarted: they need capabilities that it "
+        "gave up at its start, when the policy did not allow them",
+        kind->name);
+  }
+  if (!all) policy.kinds = std::move(kinds);
+  return policy;
+}
+
 class App {
  public:
   explicit App(const AppOptions& options)
@@ -310,8 +330,9 @@ void App::RefreshProtection() {
 void App::ReloadOnHangUp() {
   hang_up_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
-    if (const auto policy = LoadPolicy(options_.policy_path); policy.ok()) {
-      engine_->SetPolicy(*policy);
+    if (auto policy = LoadPolicy(options_.policy_path); policy.ok()) {
+      const CapabilitySet held = CapabilitiesUnder(options_.policy);
+      engine_->SetPolicy(WithinCapabilities(*std::move(policy), held));
       spdlog::info("{} is in force", options_.policy_path);
     } else {
       spdlog::error("the policy stays as it was: {}", std::string(policy.status().message()));

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,32 @@ StatusOr<UniqueFd> OpenDirectoryFd(const std::string& path) {
   return fd;
 }
 
+// Whoever else may write here could have us revert what we never did.
+Status KeepToOurselves(const UniqueFd& directory, const std::string& path) {
+  struct stat found{};
+  if (fstat(directory.get(), &found) != 0) return ErrnoStatus(errno, StrCat("look at ", path));
+  if (found.st_uid != geteuid()) {
+    return absl::PermissionDeniedError(
+        StrCat(path, " belongs to user ", found.st_uid, " instead of ", geteuid(),
+               "; look who made it, and move it away or give it back with chown"));
+  }
+  constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+  if ((found.st_mode & kOthersWrite) == 0) return absl::OkStatus();
+  // To give up here would leave faults that are to be reverted.
+  if (fchmod(directory.get(), found.st_mode & 07777 & ~kOthersWrite) != 0)
+    return ErrnoStatus(errno, StrCat("let nobody else write to ", path));
+  spdlog::warn("others could write to {}: not any more", path);
+  return absl::OkStatus();
+}
+
+Status IsFileOfOurs(const UniqueFd& fd, const std::string& path) {
+  struct stat found{};
+  if (fstat(fd.get(), &found) != 0) return ErrnoStatus(errno, StrCat("look at ", path));
+  if (S_ISREG(found.st_mode) && found.st_uid == geteuid()) return absl::OkStatus();
+  return absl::DataLossError(
+      StrCat(path, " is not a regular file of user ", geteuid(), ", so it is not believed"));
+}
+
 class PosixDirectory final : public Directory {
  public:
   PosixDirectory(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
@@ -60,7 +87,9 @@ class PosixDirectory final : public Directory {
   StatusOr<std::string> Read(const std::string& name) override {
     UniqueFd fd(openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd.valid()) return Error("open", name);
-    return ReadAll(fd.get(), kLargestFile, StrCat(path_, "/", name));
+    const std::string path = StrCat(path_, "/", name);
+    RETURN_IF_ERROR(IsFileOfOurs(fd, path));
+    return ReadAll(fd.get(), kLargestFile, path);
   }
 
   Status Write(const std::string& name, std::string_view content) override {
@@ -90,8 +119,9 @@ class PosixDirectory final : public Directory {
 
  private:
   Status WriteSynced(const std::string& name, std::string_view content) {
+    unlinkat(fd_.get(), name.c_str(), 0);  // whatever it is, it is not written to
     UniqueFd fd(openat(fd_.get(), name.c_str(),
-                       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd.valid()) return Error("create", name);
     RETURN_IF_ERROR(WriteAll(fd.get(), content, StrCat(path_, "/", name)));
     return fdatasync(fd.get()) == 0 ? absl::OkStatus() : Error("sync", name);
@@ -114,6 +144,7 @@ StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path) {
     return ErrnoStatus(errno, StrCat("make directory ", path));
   }
   ASSIGN_OR_RETURN(UniqueFd fd, OpenDirectoryFd(path));
+  RETURN_IF_ERROR(KeepToOurselves(fd, path));
   return std::make_unique<PosixDirectory>(path, std::move(fd));
 }
 

@@ -9,7 +9,8 @@
 namespace faultd {
 
 // A directory of small files that survive a crash: a file is there with all of its content or not
-// at all. Names must not contain '/'. Symbolic links are never followed. Used from one thread.
+// at all. Names must not contain '/'. Symbolic links are never followed, and what is not a regular
+// file of our user is not read: DATA_LOSS. Used from one thread.
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -27,6 +28,8 @@ class Directory {
 };
 
 // Opens the directory `path`, made with mode 0700 if it is not there (its parent must be).
+// PERMISSION_DENIED when it belongs to another user; where others may write to it, they may not any
+// more.
 StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
 
 // Removes what writers that died half-way left. Only for a process that may change the directory: a

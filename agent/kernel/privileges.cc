@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,6 +126,11 @@ Status RefuseSystemCalls(bool load_modules) {
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ALLOW),
                                                                 seccomp_release);
   if (filter == nullptr) return absl::InternalError("make a filter of system calls: out of memory");
+  if (prctl(PR_GET_SECCOMP) < 0 && errno == EINVAL) {
+    // Refusing to start would also leave unreverted what is to be reverted.
+    spdlog::warn("this kernel was built without seccomp: no system calls are refused");
+    return absl::OkStatus();
+  }
   for (const char* name : kRefused) RETURN_IF_ERROR(Refuse(filter.get(), name));
   for (const char* name : kModules) {
     if (!load_modules) RETURN_IF_ERROR(Refuse(filter.get(), name));

@@ -23,7 +23,8 @@ Status DoWithoutCapabilities(const std::function<Status()>& work);
 // Has the kernel refuse with EPERM, to this process and all that it starts, system calls that none
 // of our programs makes: debugging and looking into other processes, mounting, loading kernels and
 // BPF programs, setting clocks, names, swap and keys; and loading kernel modules unless
-// `load_modules`. For good. To be called while there is one thread.
+// `load_modules`. For good. To be called while there is one thread. On a kernel without seccomp
+// only a warning is logged.
 Status RefuseSystemCalls(bool load_modules);
 
 }  // namespace faultd

@@ -95,6 +95,13 @@ StatusOr<Caller> Access::Authorise(const grpc::CallbackServerContext& context,
   return caller;
 }
 
+StatusOr<StreamCaller> Access::AuthoriseStream(const grpc::CallbackServerContext& context,
+                                               const google::protobuf::Message& request) const {
+  ASSIGN_OR_RETURN(Caller caller, Authorise(context, request));
+  ASSIGN_OR_RETURN(StreamPlace place, places_.Take(caller.principal));
+  return StreamCaller{std::move(caller), std::move(place)};
+}
+
 AuditedRequest Access::Audit(const grpc::CallbackServerContext& context,
                              const google::protobuf::Message& request) const {
   const AccessRule* rule = RuleFor(request.GetDescriptor()->full_name());

@@ -11,6 +11,7 @@
 #include "google/protobuf/message.h"
 #include "rpc/audited_request.h"
 #include "rpc/peers.h"
+#include "rpc/stream_places.h"
 
 namespace faultd {
 
@@ -34,6 +35,12 @@ struct AccessRule {
 // One for every method of faultd.v1.
 const std::vector<AccessRule>& AccessRules();
 
+// Who opened a stream; the place is to be kept for as long as the stream is open.
+struct StreamCaller {
+  Caller caller;
+  StreamPlace place;
+};
+
 // What every RPC asks first: may this caller do this. Used from any thread.
 class Access {
  public:
@@ -47,6 +54,10 @@ class Access {
   // naming the role that is needed, when the caller may not call this method at all.
   StatusOr<Caller> Authorise(const grpc::CallbackServerContext& context,
                              const google::protobuf::Message& request) const;
+
+  // The same for a stream. RESOURCE_EXHAUSTED as StreamPlaces::Take.
+  StatusOr<StreamCaller> AuthoriseStream(const grpc::CallbackServerContext& context,
+                                         const google::protobuf::Message& request) const;
 
   // The request's line in the audit log, to be told how it was answered, refusals included.
   AuditedRequest Audit(const grpc::CallbackServerContext& context,
@@ -63,6 +74,7 @@ class Access {
   AccessConfig config_;
   const Peers& peers_;
   AuditLog& audit_;
+  StreamPlaces places_;
 };
 
 }  // namespace faultd

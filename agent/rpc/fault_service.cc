@@ -140,14 +140,16 @@ Status FaultService::MayRevert(const Caller& caller, const std::string& id) {
 
 grpc::ServerWriteReactor<v1::WatchFaultsResponse>* FaultService::WatchFaults(
     grpc::CallbackServerContext* context, const v1::WatchFaultsRequest* request) {
-  if (auto caller = access_.Authorise(*context, *request); !caller.ok())
+  auto caller = access_.AuthoriseStream(*context, *request);
+  if (!caller.ok())
     return new RefusedCall<grpc::ServerWriteReactor<v1::WatchFaultsResponse>>(caller.status());
-  return WatchStream::Start(engine_, loop_, clock_, *request);
+  return WatchStream::Start(engine_, loop_, clock_, std::move(caller->place), *request);
 }
 
 grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>* FaultService::HoldFault(
     grpc::CallbackServerContext* context) {
-  StatusOr<Caller> caller = access_.Authorise(*context, v1::HoldFaultRequest::default_instance());
+  StatusOr<StreamCaller> caller =
+      access_.AuthoriseStream(*context, v1::HoldFaultRequest::default_instance());
   if (!caller.ok()) {
     access_.Audit(*context, v1::HoldFaultRequest::default_instance()).Answered(caller.status());
     return new RefusedCall<grpc::ServerBidiReactor<v1::HoldFaultRequest, v1::HoldFaultResponse>>(

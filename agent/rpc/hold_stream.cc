@@ -11,7 +11,7 @@
 namespace faultd {
 
 HoldStream* HoldStream::Start(Engine& engine, Loop& loop, const Clock& clock, const Access& access,
-                              Caller caller, std::chrono::nanoseconds default_grace,
+                              StreamCaller caller, std::chrono::nanoseconds default_grace,
                               grpc::CallbackServerContext* context) {
   std::shared_ptr<HoldStream> stream(
       new HoldStream(engine, loop, clock, access, std::move(caller), default_grace, context));

@@ -20,7 +20,7 @@ class HoldStream final
  public:
   // Returns the reactor for gRPC; it keeps itself until the call is done.
   static HoldStream* Start(Engine& engine, Loop& loop, const Clock& clock, const Access& access,
-                           Caller caller, std::chrono::nanoseconds default_grace,
+                           StreamCaller caller, std::chrono::nanoseconds default_grace,
                            grpc::CallbackServerContext* context);
 
   void OnReadDone(bool ok) override;
@@ -31,13 +31,15 @@ class HoldStream final
   static constexpr std::chrono::minutes kLongestGrace{10};
 
  private:
-  HoldStream(Engine& engine, Loop& loop, const Clock& clock, const Access& access, Caller caller,
-             std::chrono::nanoseconds grace, grpc::CallbackServerContext* context)
+  HoldStream(Engine& engine, Loop& loop, const Clock& clock, const Access& access,
+             StreamCaller caller, std::chrono::nanoseconds grace,
+             grpc::CallbackServerContext* context)
       : engine_(engine),
         loop_(loop),
         clock_(clock),
         access_(access),
-        caller_(std::move(caller)),
+        caller_(std::move(caller.caller)),
+        place_(std::move(caller.place)),
         context_(context),
         grace_(grace),
         writer_(*this) {}
@@ -58,6 +60,7 @@ class HoldStream final
   const Clock& clock_;
   const Access& access_;
   const Caller caller_;
+  const StreamPlace place_;
   grpc::CallbackServerContext* const context_;
   std::chrono::nanoseconds grace_;
   std::chrono::nanoseconds effect_interval_{0};

@@ -31,9 +31,10 @@ grpc::ServerUnaryReactor* ProbeService::ListProbes(grpc::CallbackServerContext* 
 
 grpc::ServerWriteReactor<v1::WatchProbesResponse>* ProbeService::WatchProbes(
     grpc::CallbackServerContext* context, const v1::WatchProbesRequest* request) {
-  if (auto caller = access_.Authorise(*context, *request); !caller.ok())
+  auto caller = access_.AuthoriseStream(*context, *request);
+  if (!caller.ok())
     return new RefusedCall<grpc::ServerWriteReactor<v1::WatchProbesResponse>>(caller.status());
-  return ProbeStream::Start(probes_, loop_, *request);
+  return ProbeStream::Start(probes_, loop_, std::move(caller->place), *request);
 }
 
 }  // namespace faultd

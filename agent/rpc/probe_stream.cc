@@ -7,8 +7,9 @@
 
 namespace faultd {
 
-ProbeStream* ProbeStream::Start(Probes& probes, Loop& loop, const v1::WatchProbesRequest& request) {
-  std::shared_ptr<ProbeStream> stream(new ProbeStream(probes, loop, request));
+ProbeStream* ProbeStream::Start(Probes& probes, Loop& loop, StreamPlace place,
+                                const v1::WatchProbesRequest& request) {
+  std::shared_ptr<ProbeStream> stream(new ProbeStream(probes, loop, std::move(place), request));
   stream->self_ = stream;
   loop.Post([stream] { stream->Open(); });
   return stream.get();

@@ -9,6 +9,7 @@
 #include "faultd/v1/probe_service.pb.h"
 #include "probe/probes.h"
 #include "rpc/stream.h"
+#include "rpc/stream_places.h"
 
 namespace faultd {
 
@@ -17,21 +18,27 @@ class ProbeStream final : public grpc::ServerWriteReactor<v1::WatchProbesRespons
                           public std::enable_shared_from_this<ProbeStream> {
  public:
   // Returns the reactor for gRPC; it keeps itself until the call is done.
-  static ProbeStream* Start(Probes& probes, Loop& loop, const v1::WatchProbesRequest& request);
+  static ProbeStream* Start(Probes& probes, Loop& loop, StreamPlace place,
+                            const v1::WatchProbesRequest& request);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
  private:
-  ProbeStream(Probes& probes, Loop& loop, v1::WatchProbesRequest request)
-      : probes_(probes), loop_(loop), request_(std::move(request)), writer_(*this) {}
+  ProbeStream(Probes& probes, Loop& loop, StreamPlace place, v1::WatchProbesRequest request)
+      : probes_(probes),
+        loop_(loop),
+        place_(std::move(place)),
+        request_(std::move(request)),
+        writer_(*this) {}
   void Open();
   void SendNext();
   void Stop(const Status& status);
 
   Probes& probes_;
   Loop& loop_;
+  const StreamPlace place_;
   const v1::WatchProbesRequest request_;
   StreamWriter<ProbeStream, v1::WatchProbesResponse> writer_;
   Probes::WatchId watch_ = 0;

@@ -16,9 +16,10 @@ Status ValidateEffectInterval(bool present, const google::protobuf::Duration& in
                     StrCat(FormatDuration(time), " is out of range; write 1s to 1h"));
 }
 
-WatchStream* WatchStream::Start(Engine& engine, Loop& loop, const Clock& clock,
+WatchStream* WatchStream::Start(Engine& engine, Loop& loop, const Clock& clock, StreamPlace place,
                                 const v1::WatchFaultsRequest& request) {
-  std::shared_ptr<WatchStream> stream(new WatchStream(engine, loop, clock, request));
+  std::shared_ptr<WatchStream> stream(
+      new WatchStream(engine, loop, clock, std::move(place), request));
   stream->self_ = stream;
   loop.Post([stream] { stream->Open(); });
   return stream.get();

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "faultd/v1/fault_service.pb.h"
 #include "rpc/stream.h"
+#include "rpc/stream_places.h"
 
 namespace faultd {
 
@@ -15,7 +16,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchFaultsRespons
                           public std::enable_shared_from_this<WatchStream> {
  public:
   // Returns the reactor for gRPC; it keeps itself until the call is done.
-  static WatchStream* Start(Engine& engine, Loop& loop, const Clock& clock,
+  static WatchStream* Start(Engine& engine, Loop& loop, const Clock& clock, StreamPlace place,
                             const v1::WatchFaultsRequest& request);
 
   void OnWriteDone(bool ok) override;
@@ -23,8 +24,14 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchFaultsRespons
   void OnDone() override;
 
  private:
-  WatchStream(Engine& engine, Loop& loop, const Clock& clock, v1::WatchFaultsRequest request)
-      : engine_(engine), loop_(loop), clock_(clock), request_(std::move(request)), writer_(*this) {}
+  WatchStream(Engine& engine, Loop& loop, const Clock& clock, StreamPlace place,
+              v1::WatchFaultsRequest request)
+      : engine_(engine),
+        loop_(loop),
+        clock_(clock),
+        place_(std::move(place)),
+        request_(std::move(request)),
+        writer_(*this) {}
   void Open();
   void Push(const v1::Fault& fault);
   void Stop(const Status& status);
@@ -33,6 +40,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchFaultsRespons
   Engine& engine_;
   Loop& loop_;
   const Clock& clock_;
+  const StreamPlace place_;
   const v1::WatchFaultsRequest request_;
   StreamWriter<WatchStream, v1::WatchFaultsResponse> writer_;
   Engine::WatchId watch_ = 0;

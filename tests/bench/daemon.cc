@@ -147,8 +147,8 @@ v1::FaultService::Stub& Daemon::faults() {
   if (faults_ == nullptr) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    faults_ = v1::FaultService::NewStub(grpc::CreateCustomChannel(
-        "unix:" + runtime_ + "/faultd.sock", grpc::InsecureChannelCredentials(), arguments));
+    faults_ = v1::FaultService::NewStub(
+        grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments));
   }
   return *faults_;
 }

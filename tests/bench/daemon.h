@@ -48,6 +48,8 @@ class Daemon {
   void WaitForEffect(const std::string& id);
   void WaitUntilOver(const std::string& id);
   void Disconnect();
+  // Of the unix socket, as gRPC writes it.
+  std::string address() const { return "unix:" + runtime_ + "/faultd.sock"; }
 
   // The end of the fault's lease as its undo record has it.
   BootTime DeadlineOf(const std::string& id);

@@ -35,7 +35,8 @@ using Section = void (*)(const Setup&, Report&);
 const std::vector<std::pair<std::string, Section>>& Sections() {
   static const std::vector<std::pair<std::string, Section>> sections = {
       {"start", MeasureStart},       {"idle", MeasureIdle},   {"inject", MeasureInject},
-      {"lateness", MeasureLateness}, {"crash", MeasureCrash}, {"stress", MeasureStress}};
+      {"lateness", MeasureLateness}, {"flood", MeasureFlood}, {"crash", MeasureCrash},
+      {"stress", MeasureStress}};
   return sections;
 }
 
@@ -73,7 +74,7 @@ int main(int argc, char** argv) {
   command.add_flag("--quick", setup.quick, "Few rounds, only to see that it works");
   command
       .add_option("sections", wanted,
-                  "What to measure: start, idle, inject, lateness, crash, stress")
+                  "What to measure: start, idle, inject, lateness, flood, crash, stress")
       ->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) {

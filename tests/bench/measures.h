@@ -20,6 +20,8 @@ struct Setup {
 void MeasureInject(const Setup& setup, Report& report);
 // How long after its deadline a fault acts.
 void MeasureLateness(const Setup& setup, Report& report);
+// The same while somebody floods the daemon with 10,000 requests a second that make no sense.
+void MeasureFlood(const Setup& setup, Report& report);
 // From SIGKILL of the daemon to a host as it was.
 void MeasureCrash(const Setup& setup, Report& report);
 // From exec to READY=1, and from SIGTERM to the end.

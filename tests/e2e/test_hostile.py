@@ -182,6 +182,32 @@ class HostileTest(unittest.TestCase):
         for each in streams:
             each.cancel()
 
+    def test_streams_of_one_principal_are_bounded(self):
+        """However many connections it makes; its other requests and other principals go on."""
+        place = 256
+        connections = [self.authority.connect("observer") for _ in range(3)]
+        streams = [connections[n % 3].faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE) for n in range(place)]
+        for each in streams:
+            next(each)
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(connections[0].faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertIn(f"has {place} streams open", raised.exception.details())
+        self.assertEqual(list(connections[0].faults.ListFaults(pb.ListFaultsRequest()).faults), [])
+        next(self.authority.connect("operator").faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
+        streams.pop().cancel()
+        wait_for(lambda: self.watches(connections[1]), "there is room for another stream")
+        for each in streams:
+            each.cancel()
+
+    def watches(self, stubs):
+        try:
+            next(stubs.faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
+            return True
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return False
+
 
 if __name__ == "__main__":
     unittest.main()

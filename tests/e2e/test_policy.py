@@ -56,6 +56,19 @@ class PolicyTest(unittest.TestCase):
         self.addCleanup(os.unlink, link)
         self.assert_denied("stress.paths", lambda: self.daemon.inject("disk_io", path=link))
 
+    def test_a_kind_whose_capabilities_were_given_up_stays_refused(self):
+        daemon = self.daemon
+        daemon.stop()
+        with open(daemon.policy, "w", encoding="utf8") as file:
+            file.write("[faults]\nkinds = [\"noop\"]\n")
+        daemon.start()
+        self.reload("[faults]\nkinds = [\"noop\", \"disk_io\", \"blackhole\"]\n", "faults of kind blackhole stay refused until faultd is restarted")
+        self.assert_denied("faults.kinds", lambda: daemon.inject("blackhole", to=["192.0.2.0/24"], interfaces=["lo"]))
+        daemon.inject("disk_io", path="/tmp", read_bytes_per_second=1 << 20, lease=1)
+        daemon.stop()
+        daemon.start()
+        daemon.inject("blackhole", to=["192.0.2.0/24"], interfaces=["lo"])
+
     def test_a_plan_on_a_host_for_dry_runs(self):
         self.reload("[faults]\ndry_run_only = true\n", "is in force")
         self.assert_denied("faults.dry_run_only", lambda: self.daemon.inject("noop"))

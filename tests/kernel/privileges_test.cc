@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +15,7 @@
 #include <cerrno>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -107,6 +110,21 @@ TEST(RefuseSystemCallsTest, ProgramsThatAreStartedHaveItToo) {
               if (!RefuseSystemCalls(false).ok()) return 1;
               if (unshare(CLONE_NEWNET) != 0) return 2;
               return system("mount -t tmpfs none /mnt 2>/dev/null") != 0 ? 0 : 3;
+            }),
+            0);
+}
+
+TEST(RefuseSystemCallsTest, KernelWithoutSeccompIsNoReasonNotToStart) {
+  EXPECT_EQ(InChild([] {
+              const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(
+                  seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+              // What prctl says there.
+              if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                                   SCMP_A0(SCMP_CMP_EQ, PR_GET_SECCOMP)) != 0 ||
+                  seccomp_load(filter.get()) != 0)
+                return 1;
+              if (!RefuseSystemCalls(/*load_modules=*/true).ok()) return 2;
+              return ErrnoFrom(syscall(SYS_bpf, -1, nullptr, 0)) == EPERM ? 3 : 0;
             }),
             0);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <random>
 
@@ -287,6 +288,24 @@ TEST(MetricStore, ReplacesAndRemovesItsFile) {
   std::filesystem::remove_all(folder);
   MetricStore gone(path);
   EXPECT_EQ(gone.Save("x").message(), StrCat("create ", path, ".new: No such file or directory"));
+}
+
+TEST(MetricStore, FollowsNoLinks) {
+  std::string folder = std::filesystem::temp_directory_path() / "faultd-store-XXXXXX";
+  folder = mkdtemp(folder.data());
+  const std::string path = folder + "/metrics.json";
+  const std::string victim = folder + "/victim";
+  std::ofstream(victim) << "precious";
+  std::filesystem::create_symlink(victim, path);
+  std::filesystem::create_hard_link(victim, path + ".new");
+  MetricStore store(path);
+  EXPECT_FALSE(store.Load().ok());
+  EXPECT_TRUE(store.Save("one").ok());
+  EXPECT_EQ(*store.Load(), "one");
+  std::string content;
+  std::ifstream(victim) >> content;
+  EXPECT_EQ(content, "precious");
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
