@@ -16,7 +16,7 @@ packages_build=(
 packages_test=(
   iproute2 nftables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
   python3 python3-grpcio python3-protobuf python3-botocore python3-yaml awscli netcat-openbsd
-  python3-prometheus-client
+  python3-prometheus-client spin valgrind
 )
 packages_lab=(
   qemu-system-x86 mmdebstrap e2fsprogs cpio kmod user-mode-linux

@@ -6,69 +6,111 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/strings.h"
 
 namespace faultd {
 namespace {
 
-Status WaitForReady(int fd) {
-  constexpr int kTimeoutMs = 10'000;
+using boost::asio::posix::stream_descriptor;
+
+constexpr std::chrono::seconds kLongestStart{10};
+
+// What it says is "ready", or nothing because it has ended.
+bool SaysReady(int fd) {
+  char byte = 0;
+  return read(fd, &byte, 1) == 1;
+}
+
+Status WaitUntilReady(int fd) {
   pollfd ready{fd, POLLIN, 0};
   int count;
   do {
-    count = poll(&ready, 1, kTimeoutMs);
+    count = poll(&ready, 1, std::chrono::milliseconds(kLongestStart).count());
   } while (count < 0 && errno == EINTR);
-  char byte = 0;
-  if (count == 1 && read(fd, &byte, 1) == 1) return absl::OkStatus();
+  if (count == 1 && SaysReady(fd)) return absl::OkStatus();
   return absl::UnavailableError(count == 0 ? "it is not on guard after 10 s" : "it ended at once");
 }
 
 }  // namespace
 
 Status GuardianProcess::Start() {
-  RETURN_IF_ERROR(Annotate(Spawn(), "start the guardian"));
+  StatusOr<UniqueFd> output = Spawn();
+  if (!output.ok()) return output.status();
+  if (Status ready = WaitUntilReady(output->get()); !ready.ok()) {
+    (void)process_->Signal(SIGKILL).ok();
+    return Annotate(ready, StrCat("start the guardian: ", program_, " ", process_->Reap()));
+  }
+  on_guard_ = true;
   WaitForEnd();
   return absl::OkStatus();
 }
 
-Status GuardianProcess::Spawn() {
+StatusOr<UniqueFd> GuardianProcess::Spawn() {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
-  const UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
-  ASSIGN_OR_RETURN(
-      Process process,
+  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "start the guardian: pipe");
+  UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  StatusOr<Process> process =
       Process::Spawn(program_, {"--watch", StrCat(getpid()), "--state-dir", state_dir_},
-                     {.output = write_end.get()}));
-  write_end.Reset();
-  if (Status ready = WaitForReady(read_end.get()); !ready.ok()) {
-    (void)process.Signal(SIGKILL).ok();
-    return Annotate(ready, StrCat(program_, " ", process.Reap()));
+                     {.output = write_end.get()});
+  RETURN_IF_ERROR(Annotate(process.status(), "start the guardian"));
+  process_ = *std::move(process);
+  return read_end;
+}
+
+void GuardianProcess::Restart() {
+  StatusOr<UniqueFd> output = Spawn();
+  if (!output.ok()) {
+    spdlog::error("{}; trying again in 1 s", std::string(output.status().message()));
+    return RestartLater();
   }
-  process_ = std::move(process);
-  return absl::OkStatus();
+  WaitForReady(*std::move(output));
+  WaitForEnd();
+}
+
+void GuardianProcess::RestartLater() {
+  constexpr std::chrono::seconds kPause{1};
+  loop_.At(SystemClock().Now() + kPause, [this] { Restart(); });
+}
+
+void GuardianProcess::WaitForReady(UniqueFd output) {
+  ready_.assign(output.Release());
+  ready_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    on_guard_ = SaysReady(ready_.native_handle());
+    ready_.close();
+    if (on_guard_) loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
+  });
+  too_late_ = loop_.At(SystemClock().Now() + kLongestStart, [this] {
+    too_late_ = Loop::kNoTimer;
+    spdlog::error("the guardian (process {}) is not on guard after 10 s; killing it",
+                  process_->pid());
+    (void)process_->Signal(SIGKILL).ok();
+  });
 }
 
 void GuardianProcess::WaitForEnd() {
   gone_.assign(fcntl(process_->fd(), F_DUPFD_CLOEXEC, 3));
-  gone_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                   [this](const boost::system::error_code& error) {
-                     if (error) return;
-                     gone_.close();
-                     spdlog::error("the guardian (process {}) {}; starting another",
-                                   process_->pid(), process_->Reap());
-                     process_.reset();
-                     Restart();
-                   });
+  gone_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    gone_.close();
+    Ended();
+  });
 }
 
-void GuardianProcess::Restart() {
-  constexpr std::chrono::seconds kPause{1};
-  Status started = Start();
-  if (started.ok()) return;
-  spdlog::error("{}; trying again in 1 s", std::string(started.message()));
-  loop_.At(SystemClock().Now() + kPause, [this] { Restart(); });
+void GuardianProcess::Ended() {
+  const bool was_on_guard = std::exchange(on_guard_, false);
+  boost::system::error_code ignored;
+  ready_.close(ignored);
+  loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
+  spdlog::error("the guardian (process {}) {}; starting another{}", process_->pid(),
+                process_->Reap(), was_on_guard ? "" : " in 1 s");
+  process_.reset();
+  // One that ends before it is on guard would do so again.
+  if (was_on_guard) return Restart();
+  RestartLater();
 }
 
 void GuardianProcess::StopWatching() {

@@ -17,24 +17,33 @@ class GuardianProcess {
       : loop_(loop),
         program_(std::move(program)),
         state_dir_(std::move(state_dir)),
+        ready_(loop.context()),
         gone_(loop.context()) {}
 
-  // Starts the first one and waits until it is on guard, at most 10 s.
+  // Starts the first one and waits until it is on guard, at most 10 s, for which nothing else
+  // happens. Later ones hold nothing up.
   Status Start();
   // The next end of the guardian is wanted: it stays until this process is gone.
   void StopWatching();
-  // 0 while there is none.
-  pid_t pid() const { return process_ ? process_->pid() : 0; }
+  // 0 while none is on guard.
+  pid_t pid() const { return on_guard_ ? process_->pid() : 0; }
 
  private:
-  Status Spawn();
-  void WaitForEnd();
+  // Answers with what it says "ready" on.
+  StatusOr<UniqueFd> Spawn();
   void Restart();
+  void RestartLater();
+  void WaitForReady(UniqueFd output);
+  void WaitForEnd();
+  void Ended();
 
   AsioLoop& loop_;
   const std::string program_;
   const std::string state_dir_;
   std::optional<Process> process_;
+  bool on_guard_ = false;
+  boost::asio::posix::stream_descriptor ready_;
+  Loop::TimerId too_late_ = Loop::kNoTimer;
   boost::asio::posix::stream_descriptor gone_;  // a copy of the process's pidfd
 };
 

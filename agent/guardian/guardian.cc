@@ -140,19 +140,21 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   for (int ignored : {SIGTERM, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1})
     signal(ignored, SIG_IGN);
   setsid();
-  ASSIGN_OR_RETURN(const Process daemon, Process::Open(pid));
-  if (getppid() != pid)
-    return absl::FailedPreconditionError(StrCat("process ", pid, " is not the parent"));
+  const StatusOr<Process> daemon = Process::Open(pid);
+  // A daemon that dies while its guardian starts needs it all the more.
+  const bool orphan = getppid() != pid;
+  if (!orphan) RETURN_IF_ERROR(daemon.status());
   ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
   ASSIGN_OR_RETURN(DeadlineWatch deadlines,
                    DeadlineWatch::Open(paths.journal(), reverter->boot_id()));
   const UniqueFd timer = MakeTimer();
   if (!timer.valid()) return ErrnoStatus(errno, "timerfd_create");
   ProtectFromMemoryPressure();
-  RETURN_IF_ERROR(WriteAll(STDOUT_FILENO, "ready\n", "ready"));
+  // Nobody reads it when the daemon has died meanwhile, which the wait notices.
+  (void)WriteAll(STDOUT_FILENO, "ready\n", "ready").ok();
   close(STDOUT_FILENO);
 
-  WaitForDeath(daemon, deadlines, timer);
+  if (!orphan) WaitForDeath(*daemon, deadlines, timer);
   // Another process that holds the lock has the duty to recover. Waiting for it all the same covers
   // the case that it dies before it does.
   constexpr std::chrono::minutes kLongestWait{1};

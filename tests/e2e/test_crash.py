@@ -3,11 +3,21 @@
 import os
 import signal
 import subprocess
+import sys
 import unittest
 
 import lab
 from lab import REVERTED, wait_for
 from faultd.v1 import journal_pb2
+
+# Starts a guardian for itself and does not hear that it is ready.
+PARENT_THAT_READS_NOTHING = """
+import os, subprocess, sys
+read, write = os.pipe()
+os.close(read)
+subprocess.Popen([sys.argv[1], "--watch", str(os.getpid()), "--state-dir", sys.argv[2]], stdout=write)
+sys.stdin.read()
+"""
 
 
 class CrashTest(unittest.TestCase):
@@ -48,9 +58,9 @@ class CrashTest(unittest.TestCase):
         self.assertEqual(lab.snapshot(), self.before)
         self.assertEqual(self.daemon.records(), [])
 
-    def once(self, *arguments):
-        return subprocess.run([f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.daemon.state, *arguments],
-                              capture_output=True, text=True, timeout=lab.DEADLINE)
+    def once(self, *arguments, wrapper=()):
+        return subprocess.run([*wrapper, f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.daemon.state, *arguments],
+                              capture_output=True, text=True, timeout=3 * lab.DEADLINE)
 
     def write_record(self, record, name=None):
         path = os.path.join(self.daemon.state, "journal", name or record.id + ".record")
@@ -82,6 +92,15 @@ class CrashTest(unittest.TestCase):
         self.assert_clean()
         self.assertEqual(self.once().stdout, "nothing to revert\n")
 
+    def test_guardian_makes_no_memory_errors(self):
+        self.blackhole()
+        self.daemon.inject("memory", bytes=1 << 20)
+        self.kill_everything()
+        once = self.once(wrapper=("valgrind", "--quiet", "--leak-check=full", "--error-exitcode=99"))
+        self.assertEqual((once.returncode, once.stderr), (0, ""))
+        self.assertEqual(len(once.stdout.splitlines()), 2)
+        self.assert_clean()
+
     def test_restart_reverts_what_is_left_before_it_listens(self):
         self.blackhole()
         self.kill_everything()
@@ -108,6 +127,45 @@ class CrashTest(unittest.TestCase):
         self.blackhole()
         self.daemon.kill()
         self.assert_clean()
+
+    def test_daemon_killed_before_its_new_guardian_looks_at_it(self):
+        self.blackhole()
+        daemon = self.daemon.process.pid
+        self.kill_everything()
+        late = subprocess.run([f"{lab.BIN}/faultd-guardian", "--watch", str(daemon), "--state-dir", self.daemon.state],
+                              capture_output=True, text=True, timeout=lab.DEADLINE)
+        self.assertEqual((late.returncode, late.stdout), (0, "ready\n"), late.stderr)
+        self.assert_clean()
+
+    def test_daemon_killed_before_its_new_guardian_is_on_guard(self):
+        self.blackhole()
+        self.kill_everything()
+        with subprocess.Popen([sys.executable, "-c", PARENT_THAT_READS_NOTHING, f"{lab.BIN}/faultd-guardian", self.daemon.state],
+                              stdin=subprocess.PIPE) as parent:
+            wait_for(lambda: self.daemon.guardians() or parent.poll() is not None, "the guardian has started")
+            parent.kill()
+        self.daemon.wait_unlocked()
+        self.assert_clean()
+
+    def test_guardian_that_takes_long_to_start_holds_no_lease_up(self):
+        self.daemon.stop()
+        slow = os.path.join(self.daemon.directory, "slow")
+        program = os.path.join(self.daemon.directory, "guardian")
+        with open(program, "w", encoding="utf8") as file:
+            file.write(f'#!/bin/sh\n[ ! -e {slow} ] || exec sleep 86399\nexec {lab.BIN}/faultd-guardian "$@"\n')
+        os.chmod(program, 0o755)
+        self.daemon.arguments = ["--guardian", program]
+        self.daemon.start()
+        with open(slow, "w", encoding="utf8"):
+            os.kill(self.daemon.guardians()[0], signal.SIGKILL)
+        wait_for(lambda: lab.processes("sleep", "86399"), "another guardian is being started")
+        self.assertEqual(self.daemon.agent().guardian_pid, 0)
+        fault = self.daemon.inject("noop", lease=0.1)
+        self.assertEqual(self.daemon.wait_for_end(fault.id).state, REVERTED)
+        self.assertNotIn("not on guard", self.daemon.read_log())
+        os.unlink(slow)
+        os.kill(lab.processes("sleep", "86399")[0], signal.SIGKILL)
+        wait_for(lambda: self.daemon.agent().guardian_pid, "another guardian is on guard")
 
     def test_guardian_ignores_sigterm(self):
         guardian = self.daemon.guardians()[0]
