@@ -25,7 +25,7 @@ packages_lab=(
 packages_arm64=(g++-aarch64-linux-gnu mmdebstrap qemu-user)
 packages_package=(dpkg-dev binutils rpm cpio)
 packages_package_lint=(lintian rpmlint mandoc)
-packages_lint=(clang-format-19 clang-tidy-19 shellcheck)
+packages_lint=(clang-format-19 clang-tidy-19 cppcheck shellcheck)
 
 log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
