@@ -140,8 +140,11 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   for (int ignored : {SIGTERM, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1})
     signal(ignored, SIG_IGN);
   setsid();
-  ASSIGN_OR_RETURN(const Process daemon, Process::Open(pid));
-  if (getppid() != pid)
+  const StatusOr<Process> daemon = Process::Open(pid);
+  // A daemon that dies while it replaces its guardian has nobody but the one that begins.
+  const bool died = ErrnoOf(daemon.status()) == ESRCH;
+  if (!died) RETURN_IF_ERROR(daemon.status());
+  if (!died && getppid() != pid && !daemon->IsGone())
     return absl::FailedPreconditionError(StrCat("process ", pid, " is not the parent"));
   ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
   ASSIGN_OR_RETURN(DeadlineWatch deadlines,
@@ -149,10 +152,13 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   const UniqueFd timer = MakeTimer();
   if (!timer.valid()) return ErrnoStatus(errno, "timerfd_create");
   ProtectFromMemoryPressure();
-  RETURN_IF_ERROR(WriteAll(STDOUT_FILENO, "ready\n", "ready"));
-  close(STDOUT_FILENO);
-
-  WaitForDeath(daemon, deadlines, timer);
+  if (!died) {
+    // Nobody may be there to read it any more.
+    if (Status told = WriteAll(STDOUT_FILENO, "ready\n", "ready"); ErrnoOf(told) != EPIPE)
+      RETURN_IF_ERROR(told);
+    close(STDOUT_FILENO);
+    WaitForDeath(*daemon, deadlines, timer);
+  }
   // Another process that holds the lock has the duty to recover. Waiting for it all the same covers
   // the case that it dies before it does.
   constexpr std::chrono::minutes kLongestWait{1};

@@ -126,7 +126,7 @@ class Generator:
         return {"load_percent": 3, "core_count": 1}
 
     def memory(self):
-        return {"bytes": self.pick((1 << 20, 8 << 20)), "reserve_bytes": 64 << 20}
+        return {"bytes": self.pick((1 << 20, 8 << 20))}
 
     def disk_fill(self):
         if not self.spoils_journal and self.chance(0.4):
