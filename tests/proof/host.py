@@ -43,6 +43,14 @@ def state_of(pid):
     return snapshot.read(f"/proc/{pid}/stat").rpartition(") ")[2][:1] if os.path.exists(f"/proc/{pid}") else ""
 
 
+def is_well(pid):
+    """Neither stopped nor about to die of a signal that it has been sent."""
+    status = dict(line.split(":\t", 1) for line in snapshot.read(f"/proc/{pid}/status").splitlines() if ":\t" in line)
+    deadly = sum(1 << (number - 1) for number in (signal.SIGKILL, signal.SIGSEGV))
+    pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
+    return state_of(pid) not in ("T", "Z", "") and pending & deadly == 0 and snapshot.read(f"/proc/{pid}/cmdline") != ""
+
+
 class Host:
     def __init__(self):
         # Beside those of other workers.
@@ -183,14 +191,14 @@ class Host:
         for daemon in self.daemons:
             process = daemon.process
             if process.poll() is None:
-                # Its guardian takes it for one that hangs.
-                stopped = state_of(process.pid) == "T"
+                # Its guardian may take one that was stopped for one that hangs.
+                well = is_well(process.pid)
                 process.send_signal(signal.SIGTERM)
                 process.send_signal(signal.SIGCONT)
                 try:
                     status = process.wait(LONGEST)
                     # One that still waits for the lock has no handler yet.
-                    if status not in (0, -signal.SIGTERM) and not (stopped and status == -signal.SIGKILL):
+                    if well and status not in (0, -signal.SIGTERM):
                         problems.append(f"faultd ended with {status} at SIGTERM")
                 except subprocess.TimeoutExpired:
                     problems.append(f"faultd is still there {LONGEST} s after SIGTERM")

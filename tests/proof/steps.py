@@ -13,7 +13,7 @@ import grpc
 
 import hook
 import lab
-from host import LONGEST, state_of
+from host import LONGEST, is_well, state_of
 
 PATIENCE = 3  # seconds for an answer
 NAMES = {"daemon": "faultd", "guardian": "faultd-guardian", "stress": "faultd-stress"}
@@ -138,6 +138,11 @@ class Steps:
         if not self.host.alive():
             self.host.start(self.with_aws)
 
+    def gone(self):
+        """Daemon and guardian are no more, or stand still."""
+        lab.wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in self.host.programs("faultd", "faultd-guardian")),
+                     "daemon and guardian are gone", LONGEST)
+
     def second(self):
         self.host.start_second()
 
@@ -236,9 +241,11 @@ class Steps:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         daemons = host.alive()
-        guarded = bool(daemons and host.programs("faultd-guardian"))
-        stopped = any(state_of(process.pid) == "T" for process in daemons)
-        if how == "lease" and daemons and (guarded or not stopped) and not ((self.spoilt or self.with_aws) and stopped):
+        well = [process for process in daemons if is_well(process.pid)]
+        stopped = [process for process in daemons if state_of(process.pid) == "T"]
+        guarded = (well or stopped) and any(is_well(pid) for pid in host.programs("faultd-guardian"))
+        # Of what is spoilt or remote a guardian knows no deadline.
+        if how == "lease" and (guarded and not self.spoilt and not self.with_aws if stopped else well):
             try:
                 lab.wait_for(lambda: not self.ours(r"fault-\d+\.record"), "no record is left when the leases are over", LONGEST)
             except AssertionError as error:
