@@ -77,7 +77,8 @@ StatusOr<FileLock> TakeLock(const std::string& path) {
 // Nothing is served before the host is as it was: tried until it is.
 Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::string& boot_id,
                       const Clock& clock) {
-  RETURN_IF_ERROR(RemoveHalfWritten(paths.journal()));
+  for (const std::string& directory : {paths.directory, paths.journal()})
+    RETURN_IF_ERROR(RemoveHalfWritten(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
                    OpenLinuxKernelForRemoval(paths.directory));
   NetworkPlane network(*kernel, clock);

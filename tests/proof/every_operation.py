@@ -12,31 +12,35 @@ KINDS = {
     "disk_io": {"path": "FILL", "threads": 1, "block_bytes": 4096, "file_bytes": 1 << 20, "operations_per_second": 50, "direct": False},
     "noop": {},
 }
+NETWORK = ("blackhole", "loss", "latency")
+# Nobody is left who could put anything back.
+LEAVE = ("signals", [("guardian", "STOP"), ("daemon", "KILL"), ("guardian", "KILL")])
 
 
-def rounds(kind):
+def rounds(kinds):
     """(name, program, steps before the operations that count, steps with them)"""
-    inject = ("inject", 0, 5, True, kind, KINDS[kind])
-    # Nobody is left who could put anything back.
-    leave = ("signals", [("guardian", "STOP"), ("daemon", "KILL"), ("guardian", "KILL")])
-    yield "inject and revert", "daemon", [], [inject, ("revert", 0, True)]
-    yield "start after a crash", "daemon", [inject, leave, ("gone",)], [("start",)]
-    yield "crash", "guardian", [inject], [("signal", "daemon", "KILL"), ("gone",)]
-    if kind not in ("blackhole", "loss", "latency", "noop"):
-        yield "inject and revert", "stress", [], [inject, ("revert", 0, True)]
+    if "lever" in kinds:
+        yield "lever, engage and release", "daemon", [], [("lever", True), ("lever", False)]
+    for kind in [kind for kind in KINDS if kind in kinds]:
+        inject = ("inject", 0, 5, True, kind, KINDS[kind])
+        both = [inject, ("revert", 0, True)]
+        yield f"{kind}, inject and revert", "daemon", [], both
+        yield f"{kind}, start after a crash", "daemon", [inject, LEAVE, ("gone",)], [("start",)]
+        yield f"{kind}, crash", "guardian", [inject], [("signal", "daemon", "KILL"), ("gone",)]
+        if kind not in (*NETWORK, "noop"):
+            yield f"{kind}, inject and revert", "stress", [], both
 
 
-def jobs(make_worker):
-    """Names and steps for all of them, counted on a host of its own."""
+def jobs(make_worker, chosen):
+    """Names and steps for all of them, counted on a host of its own; `chosen` are kinds, None: all."""
     worker = make_worker()
-    for kind in [kind for kind in KINDS if kind in worker.kinds]:
-        for name, program, before, counted in rounds(kind):
-            for operations, actions in hook.ACTIONS.items():
-                result = worker.run([*before, ("count", program, operations), *counted, ("counted",), ("recover", "kill")])
-                count = result.get("count", 0)
-                print(f"{kind}, {name}: {count} operations of {program}: {operations}", flush=True)
-                for number in range(1, count + 1):
-                    for action in actions:
-                        yield (f"{kind}, {name}: {action} at {operations} operation {number} of {program}",
-                               [*before, ("operation", program, operations, number, action, 1), *counted, ("recover", "kill")])
+    for name, program, before, counted in rounds(chosen or [*worker.kinds, "lever"]):
+        for operations, actions in hook.ACTIONS.items():
+            result = worker.run([*before, ("count", program, operations), *counted, ("counted",), ("recover", "kill")])
+            count = result.get("count", 0)
+            print(f"{name}: {count} operations of {program}: {operations}", flush=True)
+            for number in range(1, count + 1):
+                for action in actions:
+                    yield (f"{name}: {action} at {operations} operation {number} of {program}",
+                           [*before, ("operation", program, operations, number, action, 1), *counted, ("recover", "kill")])
     worker.close()

@@ -67,6 +67,7 @@ class Host:
         self.hook = Hook(os.path.join(self.base, "page"))
         self.network = lab.Network()
         self.aws = None
+        self.known = None  # what is on this host, as of the last look
         self.daemons = []
         self.stubs = None
         self.prepare_network()
@@ -141,7 +142,7 @@ class Host:
         self.aws.reset()
 
     def ecs_status(self):
-        return self.aws.ask("/_/state")["instance_status"] if self.aws else ""
+        return self.aws.ask("/_/state")["instance_status"] if self.aws else "ACTIVE"
 
     # Daemons.
 

@@ -44,15 +44,14 @@ def run_steps(host, steps):
     import snapshot
     from steps import Steps
 
-    # The status of the container instance is known from here on.
-    if any("ecs_drain" in step for step in steps):
-        host.use_aws()
-    before = snapshot.take(host)
+    before = host.known or snapshot.take(host)
     running = Steps(host, steps)
     running.run()
-    expected = host.expected(before)
-    problems = running.problems + snapshot.differences(expected, snapshot.take(host))
+    after = snapshot.take(host)
+    problems = running.problems + snapshot.differences(host.expected(before), after)
     log = host.log()
+    # A look at the end of one is one at the beginning of the next, unless there is something to put back between them.
+    host.known = after if host.foreign is None and not problems else None
     host.tidy()
     return {"problems": problems, "log": log if problems else "", **running.figures}
 
@@ -174,8 +173,12 @@ class Proof:
         threads = [threading.Thread(target=self.serve, args=(jobs,)) for _ in range(self.chosen.jobs)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            # Workers end when nobody is left to give them work.
+            os._exit(130)
         print(f"{self.done} sequences, {len(self.failed)} failed{': ' if self.failed else ''}{', '.join(self.failed)}; "
               f"{time.monotonic() - self.began:.0f} s")
         return 1 if self.failed or self.done == 0 else 0
@@ -200,7 +203,8 @@ def main():
     if chosen.every_operation:
         import every_operation
 
-        return Proof(chosen).run(every_operation.jobs(Worker))
+        kinds = chosen.kinds.split(",") if chosen.kinds else None
+        return Proof(chosen).run(every_operation.jobs(Worker, kinds))
     if chosen.sequences is None and chosen.seconds is None:
         chosen.sequences = 100
     return Proof(chosen).run(random_jobs(chosen))
