@@ -109,6 +109,24 @@ class CrashTest(unittest.TestCase):
         self.daemon.kill()
         self.assert_clean()
 
+    def test_guardian_that_begins_after_the_daemon_died_reverts(self):
+        self.blackhole()
+        pid = self.daemon.process.pid
+        self.kill_everything()
+        done = subprocess.run([f"{lab.BIN}/faultd-guardian", "--watch", str(pid), "--state-dir", self.daemon.state],
+                              capture_output=True, text=True, timeout=lab.DEADLINE)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.assert_clean()
+
+    def test_half_written_files_are_removed(self):
+        self.daemon.kill()
+        halves = [os.path.join(self.daemon.state, name) for name in (".tmp-safety-lever.json", "journal/.tmp-x.record")]
+        for path in halves:
+            with open(path, "w", encoding="ascii"):
+                pass
+        self.once()
+        self.assertEqual([path for path in halves if os.path.exists(path)], [])
+
     def test_guardian_ignores_sigterm(self):
         guardian = self.daemon.guardians()[0]
         os.kill(guardian, signal.SIGTERM)
