@@ -19,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 
-LONGEST_JOB = 300  # seconds
+LONGEST_JOB = 600  # seconds
 
 
 def options():
@@ -58,15 +58,13 @@ def run_steps(host, steps):
 
 def work():
     import lab
-    from faultd.v1 import agent_service_pb2
-
-    from host import Host
+    from host import LONGEST, Host
 
     host = Host()
     try:
         host.start()
-        state = agent_service_pb2.Capability.State
-        able = [each.kind for each in host.stubs.agents.GetAgent(lab.agent_pb.GetAgentRequest(), timeout=10).agent.capabilities
+        state = lab.agent_pb.Capability.State
+        able = [each.kind for each in host.stubs.agents.GetAgent(lab.agent_pb.GetAgentRequest(), timeout=LONGEST, wait_for_ready=True).agent.capabilities
                 if each.state in (state.AVAILABLE, state.LIMITED) or each.kind == "ecs_drain"]
         host.stop_all()
         print(json.dumps({"kinds": able}), flush=True)
