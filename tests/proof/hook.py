@@ -19,7 +19,7 @@ ACTIONS = {
     "process": ("die", "crash", "stop", "ENOMEM", "EMFILE", "EAGAIN"),
 }
 NUMBERS = {"die": -9, "crash": -11, "stop": -19, "interrupted": -1000}
-FIELDS = ("programs", "classes", "countdown", "times", "action", "count", "fired", "shift")
+FIELDS = ("programs", "classes", "countdown", "times", "action", "count", "fired", "shift", "victim")
 
 
 class Hook:
@@ -39,7 +39,11 @@ class Hook:
         return struct.unpack_from("q", self.page, 8 * FIELDS.index(name))[0]
 
     def clear(self):
-        self.set(countdown=0, programs=0, classes=0, times=0, count=0, fired=0, shift=0)
+        self.set(countdown=0, programs=0, classes=0, times=0, count=0, fired=0, shift=0, victim=0)
+
+    def killed(self):
+        """The process that is dead of it, or about to be."""
+        return self.get("victim") if self.get("action") in (NUMBERS["die"], NUMBERS["crash"]) else 0
 
     def watch(self, program, operations):
         """Counts the operations that this program makes from now on."""

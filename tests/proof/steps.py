@@ -27,6 +27,7 @@ class Steps:
         self.spoilt = any(step[0] == "records" for step in steps)
         self.pending, self.holds = [], {}
         self.problems = []
+        self.doomed = []  # processes that were sent a deadly signal
         self.figures = {}
 
     def run(self):
@@ -119,6 +120,7 @@ class Steps:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, getattr(signal, "SIG" + name))
+        self.doomed += pids if name != "STOP" else []
 
     def signals(self, each):
         for who, name in each:
@@ -235,7 +237,13 @@ class Steps:
 
     def recover(self, how):
         host = self.host
+        # Who is about to die is as good as dead, but does not die while it is stopped.
+        self.doomed += filter(None, [host.hook.killed()])
         host.hook.clear()
+        for pid in self.doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        lab.wait_for(lambda: all(state_of(pid) in ("Z", "") for pid in self.doomed), "the killed are dead", LONGEST)
         host.repair_disk()
         for pid in host.programs("faultd-guardian", "faultd-stress"):
             with contextlib.suppress(ProcessLookupError):

@@ -50,6 +50,7 @@ struct Page {
   std::atomic<int64_t> count;    // operations seen that are of these classes and programs
   std::atomic<int64_t> fired;    // how often it happened
   std::atomic<int64_t> shift_s;  // of the wall clock
+  std::atomic<int64_t> victim;   // process that it happened to last
 };
 
 Page* page = nullptr;
@@ -91,6 +92,7 @@ int64_t Trouble(int64_t operation) {
   if (page->countdown <= 0 || --page->countdown > 0) return 0;
   page->countdown = --page->times > 0 ? 1 : 0;
   ++page->fired;
+  page->victim = getpid();
   const int64_t action = page->action;
   if (action == kDie || action == kCrash || action == kStop) {
     const int signal = static_cast<int>(-action);
