@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The host is back: random sequences of requests and terrible things, and a look at everything afterwards.
 
-    tests/e2e/run BUILD --program tests/proof/proof.py [OPTION...]     (tests/README.md)
+    tests/e2e/run BUILD --program ../proof/proof.py [OPTION...]     (tests/README.md)
 """
 
 import argparse
@@ -64,7 +64,9 @@ def work():
     try:
         host.start()
         state = lab.agent_pb.Capability.State
-        able = [each.kind for each in host.stubs.agents.GetAgent(lab.agent_pb.GetAgentRequest(), timeout=LONGEST, wait_for_ready=True).agent.capabilities
+        agent = host.stubs.agents.GetAgent(lab.agent_pb.GetAgentRequest(), timeout=LONGEST, wait_for_ready=True).agent
+        # The ECS agent's stand-in comes when it is needed.
+        able = [each.kind for each in agent.capabilities
                 if each.state in (state.AVAILABLE, state.LIMITED) or each.kind == "ecs_drain"]
         host.stop_all()
         print(json.dumps({"kinds": able}), flush=True)
@@ -151,7 +153,7 @@ class Proof:
             self.failed.append(name)
             print(f"FAILED {name}:", *result["problems"][:20], sep="\n  ", flush=True)
             print("  all steps:", *steps, sep="\n    ")
-            print("  reproduce with: tests/e2e/run BUILD --program tests/proof/proof.py --steps", shlex.quote(json.dumps(shortest)), flush=True)
+            print("  reproduce with: tests/e2e/run BUILD --program ../proof/proof.py --steps", shlex.quote(json.dumps(shortest)), flush=True)
             if self.chosen.verbose:
                 print(result["log"], flush=True)
 

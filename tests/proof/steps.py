@@ -37,10 +37,10 @@ class Steps:
         for name, *values in self.list:
             getattr(self, name)(*values)
 
-    def call(self, method, request, waits=True):
+    def call(self, service, method, request, waits=True):
         if self.host.stubs is None:
             return
-        future = method.future(request, timeout=PATIENCE)
+        future = getattr(getattr(self.host.stubs, service), method).future(request, timeout=PATIENCE)
         self.pending.append(future)
         if waits:
             with contextlib.suppress(grpc.RpcError, grpc.FutureTimeoutError):
@@ -57,7 +57,7 @@ class Steps:
     # Requests.
 
     def inject(self, number, lease, waits, kind, fields):
-        self.call(self.host.stubs.faults.InjectFault if self.host.stubs else None, self.inject_request(number, lease, kind, fields), waits)
+        self.call("faults", "InjectFault", self.inject_request(number, lease, kind, fields), waits)
 
     def hold(self, number, lease, grace, kind, fields):
         if self.host.stubs is None:
@@ -80,13 +80,13 @@ class Steps:
     def renew(self, number, lease):
         request = lab.pb.RenewLeaseRequest(id=f"fault-{number}")
         request.duration.FromNanoseconds(int(lease * 1e9))
-        self.call(self.host.stubs.faults.RenewLease if self.host.stubs else None, request)
+        self.call("faults", "RenewLease", request)
 
     def revert(self, number, waits):
-        self.call(self.host.stubs.faults.RevertFault if self.host.stubs else None, lab.pb.RevertFaultRequest(id=f"fault-{number}"), waits)
+        self.call("faults", "RevertFault", lab.pb.RevertFaultRequest(id=f"fault-{number}"), waits)
 
     def revert_all(self):
-        self.call(self.host.stubs.faults.RevertAll if self.host.stubs else None, lab.pb.RevertAllRequest())
+        self.call("faults", "RevertAll", lab.pb.RevertAllRequest())
 
     def bad(self, number):
         """What is refused, and changes nothing."""
@@ -94,14 +94,13 @@ class Steps:
                     self.inject_request(900, 1e6, "noop", {}), self.inject_request(901, 1, "blackhole", {}),
                     self.inject_request(902, 1, "blackhole", {"to": "10.9.0.3", "interfaces": ["no-such"]}),
                     self.inject_request(903, 1, "disk_fill", {"path": "/nonexistent", "bytes": 1 << 20}))
-        self.call(self.host.stubs.faults.InjectFault if self.host.stubs else None, requests[number])
+        self.call("faults", "InjectFault", requests[number])
 
     def lever(self, engaged):
-        self.call(self.host.stubs.agents.SetSafetyLever if self.host.stubs else None,
-                  lab.agent_pb.SetSafetyLeverRequest(engaged=engaged, reason="proof" if engaged else ""))
+        self.call("agents", "SetSafetyLever", lab.agent_pb.SetSafetyLeverRequest(engaged=engaged, reason="proof" if engaged else ""))
 
     def plan(self, kind, fields):
-        self.call(self.host.stubs.faults.PlanFault if self.host.stubs else None, lab.pb.PlanFaultRequest(spec=self.spec(kind, fields)))
+        self.call("faults", "PlanFault", lab.pb.PlanFaultRequest(spec=self.spec(kind, fields)))
 
     def pause(self, seconds):
         """Lets leases end."""
