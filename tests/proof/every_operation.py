@@ -37,6 +37,10 @@ def jobs(make_worker, chosen):
     for name, program, before, counted in rounds(chosen or [*worker.kinds, "lever"]):
         for operations, actions in hook.ACTIONS.items():
             result = worker.run([*before, ("count", program, operations), *counted, ("counted",), ("recover", "kill")])
+            if result["problems"]:
+                worker.close()
+                worker = make_worker()
+                yield f"{name}, nothing wrong", [*before, *counted, ("recover", "kill")]
             count = result.get("count", 0)
             print(f"{name}: {count} operations of {program}: {operations}", flush=True)
             for number in range(1, count + 1):
