@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -50,6 +51,9 @@
 namespace faultd {
 namespace {
 
+// How long the end may take once all faults are reverted.
+constexpr std::chrono::seconds kLongestGoodbye{5};
+
 Status MakeDirectory(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
   return ErrnoStatus(errno, StrCat("make directory ", path));
@@ -77,7 +81,8 @@ StatusOr<FileLock> TakeLock(const std::string& path) {
 // Nothing is served before the host is as it was: tried until it is.
 Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::string& boot_id,
                       const Clock& clock) {
-  RETURN_IF_ERROR(RemoveHalfWritten(paths.journal()));
+  for (const std::string& directory : {paths.directory, paths.journal()})
+    RETURN_IF_ERROR(RemoveHalfWritten(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
                    OpenLinuxKernelForRemoval(paths.directory));
   NetworkPlane network(*kernel, clock);
@@ -378,6 +383,12 @@ void App::Stop() {
   engine_->Shutdown([this] {
     spdlog::info("all faults are reverted");
     publishing_->Stop();
+    // gRPC waits for ever when it once could not start a thread; all that the host needs is done.
+    loop_.At(clock_.Now() + kLongestGoodbye, [] {
+      spdlog::warn("connections are not closed after {} s; leaving all the same",
+                   kLongestGoodbye.count());
+      std::_Exit(0);
+    });
     shutdown_ = std::thread([this] {
       server_.reset();
       loop_.Post([this] {

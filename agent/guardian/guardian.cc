@@ -32,7 +32,7 @@ class Reverter {
  public:
   static StatusOr<std::unique_ptr<Reverter>> Open(const StatePaths& paths) {
     auto reverter = std::make_unique<Reverter>();
-    reverter->journal_path_ = paths.journal();
+    reverter->paths_ = paths;
     ASSIGN_OR_RETURN(reverter->boot_id_, ReadBootId());
     ASSIGN_OR_RETURN(reverter->directory_, OpenDirectory(paths.journal()));
     ASSIGN_OR_RETURN(reverter->kernel_, OpenLinuxKernelForRemoval(paths.directory));
@@ -45,7 +45,9 @@ class Reverter {
     NetworkPlane network(*kernel_, clock_);
     Host host{*kernel_, network};
     Journal journal(*directory_);
-    Status status = RemoveHalfWritten(journal_path_);
+    for (const std::string& directory : {paths_.directory, paths_.journal()})
+      RemoveHalfWritten(directory).IgnoreError();  // the next start tries again
+    Status status;
     for (int i = 0; i < kTries; ++i) {
       status = Recover(journal, host, boot_id_, log);
       if (status.ok()) break;
@@ -59,7 +61,7 @@ class Reverter {
 
  private:
   SystemClock clock_;
-  std::string journal_path_;
+  StatePaths paths_;
   std::string boot_id_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Kernel> kernel_;

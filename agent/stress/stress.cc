@@ -36,7 +36,9 @@ Status BeExpendable() {
   const sched_param normal{};
   if (sched_setscheduler(0, SCHED_OTHER, &normal) != 0)
     return ErrnoStatus(errno, "set scheduling policy");
-  if (setpriority(PRIO_PROCESS, 0, 0) != 0) return ErrnoStatus(errno, "set priority");
+  // EACCES: it is less important already, because the daemon was started so.
+  if (setpriority(PRIO_PROCESS, 0, 0) != 0 && errno != EACCES)
+    return ErrnoStatus(errno, "set priority");
   return absl::OkStatus();
 }
 

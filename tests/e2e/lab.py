@@ -85,9 +85,13 @@ class Network:
         for which in ("all", "default"):
             with open(f"/proc/sys/net/ipv6/conf/{which}/accept_dad", "w", encoding="ascii") as file:
                 file.write("0")
-        run("ip", "link", "add", device, "type", "veth", "peer", "name", "down0", "netns", peer)
         run("ip", "link", "set", "lo", "up")
         run("ip", "-n", peer, "link", "set", "lo", "up")
+        self.connect()
+
+    def plug_in(self):
+        device, peer = self.device, self.peer
+        run("ip", "link", "add", device, "type", "veth", "peer", "name", "down0", "netns", peer)
         for end, first, where in ((device, 1, ()), ("down0", 2, ("-n", peer))):
             for n in range(first, 2 if first == 1 else 10):
                 run("ip", *where, "addr", "add", f"{self.v4(n)}/24", "dev", end)
@@ -95,6 +99,9 @@ class Network:
             run("ip", *where, "link", "set", end, "up")
         run("ip", "route", "add", "default", "via", self.v4(2))
         run("ip", "-6", "route", "add", "default", "via", self.v6(2))
+
+    def connect(self):
+        self.plug_in()
         wait_for(lambda: "tentative" not in run("ip", "addr"), "IPv6 addresses are usable")
         run("ping", "-c1", "-W2", self.v4(2))
         run("ping", "-c1", "-W2", self.v6(2))

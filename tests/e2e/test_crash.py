@@ -167,6 +167,15 @@ class CrashTest(unittest.TestCase):
         os.kill(lab.processes("sleep", "86399")[0], signal.SIGKILL)
         wait_for(lambda: self.daemon.agent().guardian_pid, "another guardian is on guard")
 
+    def test_half_written_files_are_removed(self):
+        self.daemon.kill()
+        halves = [os.path.join(self.daemon.state, name) for name in (".tmp-safety-lever.json", "journal/.tmp-x.record")]
+        for path in halves:
+            with open(path, "w", encoding="ascii"):
+                pass
+        self.once()
+        self.assertEqual([path for path in halves if os.path.exists(path)], [])
+
     def test_guardian_ignores_sigterm(self):
         guardian = self.daemon.guardians()[0]
         os.kill(guardian, signal.SIGTERM)

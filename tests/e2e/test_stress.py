@@ -117,6 +117,13 @@ class StressTest(unittest.TestCase):
             if int(thread) != pid:
                 self.assertEqual(os.sched_getaffinity(int(thread)), {min(os.sched_getaffinity(0))})
 
+    def test_daemon_of_low_priority_can_start_stress(self):
+        self.daemon.stop()
+        self.daemon.wrapper = ["nice", "-n", "5"]
+        self.daemon.start()
+        _, pid = self.inject("cpu", load_percent=5, core_count=1)
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), os.getpriority(os.PRIO_PROCESS, 0) + 5)
+
     def test_cpu_of_idle_priority(self):
         _, pid = self.inject("cpu", load_percent=10, core_count=1, priority="CPU_PRIORITY_IDLE")
         policies = {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{pid}/task") if int(thread) != pid}

@@ -1,0 +1,251 @@
+"""One host: a network with a peer, file systems to fill, AWS's stand-in, and whatever daemons run on it."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import zlib
+
+import grpc
+
+import aws_lab
+import lab
+import snapshot
+from hook import Hook
+
+# Where nothing but a hanging program gets to.
+LONGEST = 60
+
+
+class HostDaemon(lab.Daemon):
+    """May be killed at any moment, also while it starts."""
+
+    def wait_for_ready(self, notifications):
+        until = time.monotonic() + LONGEST
+        while time.monotonic() < until and self.process.poll() is None:
+            if select.select([notifications], [], [], 0.02)[0] and b"READY=1" in notifications.recv(4096):
+                return
+            if state_of(self.process.pid) == "T":
+                return
+
+    def open(self):
+        """A connection that notices soon that there is another daemon."""
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+        return grpc.insecure_channel(f"unix:{self.socket}", options)
+
+
+def state_of(pid):
+    """A letter as in /proc/PID/stat; "" if there is no such process."""
+    return snapshot.read(f"/proc/{pid}/stat").rpartition(") ")[2][:1] if os.path.exists(f"/proc/{pid}") else ""
+
+
+def is_well(pid):
+    """Neither stopped nor about to die of a signal that it has been sent."""
+    status = dict(line.split(":\t", 1) for line in snapshot.read(f"/proc/{pid}/status").splitlines() if ":\t" in line)
+    deadly = sum(1 << (number - 1) for number in (signal.SIGKILL, signal.SIGSEGV))
+    pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
+    return state_of(pid) not in ("T", "Z", "") and pending & deadly == 0 and snapshot.read(f"/proc/{pid}/cmdline") != ""
+
+
+class Host:
+    def __init__(self):
+        # Beside those of other workers.
+        lab.run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+        self.base = tempfile.mkdtemp(prefix="faultd-proof-")
+        lab.run("mount", "-t", "tmpfs", "-o", "mode=700,size=8m", "tmpfs", self.base)
+        self.fill = os.path.join(self.base, "fill")
+        self.state = os.path.join(self.base, "state")
+        for path, options in ((self.fill, "size=16m,nr_inodes=500"), (self.state, "size=512k")):
+            os.mkdir(path)
+            lab.run("mount", "-t", "tmpfs", "-o", "mode=700," + options, "tmpfs", path)
+        self.directories, self.fill_directories = [self.base], [self.fill]
+        self.cgroup_prefix = f"faultd-{zlib.crc32(self.state.encode()):08x}-"
+        self.hook = Hook(os.path.join(self.base, "page"))
+        self.network = lab.Network()
+        self.aws = None
+        self.known = None  # what is on this host, as of the last look
+        self.daemons = []
+        self.stubs = None
+        self.prepare_network()
+        # Directories and files that every start leaves.
+        self.start()
+        self.stop_all()
+
+    def prepare_network(self):
+        """What a stranger may have there before us, to find it as it was."""
+        lab.run("tc", "qdisc", "add", "dev", "up0", "root", "handle", "7:", "pfifo", "limit", "900", check=False)
+        lab.run("nft", "add table inet firewall; add chain inet firewall input { type filter hook input priority 0; };"
+                       "add rule inet firewall input tcp dport 9 counter drop")
+        self.foreign = None
+
+    def reset_network(self):
+        lab.run("nft", "flush", "ruleset")
+        for _, name in socket.if_nameindex():
+            if name != "lo":
+                lab.run("ip", "link", "del", name, check=False)
+        lab.run("tc", "qdisc", "del", "dev", "lo", "root", check=False)
+        self.network.connect()
+        self.prepare_network()
+
+    def close(self):
+        for process in self.programs("faultd", "faultd-guardian", "faultd-stress"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        if self.aws:
+            self.aws.close()
+        for path in (self.fill, self.state, self.base):
+            lab.run("umount", "--lazy", path, check=False)
+        os.rmdir(self.base)
+
+    # What others do here.
+
+    def note_foreign(self):
+        """A stranger has changed something: so it has to be at the end."""
+        look = None
+        for _ in range(100):
+            before, look = look, self.look_at_foreign()
+            if look == before:
+                break
+            time.sleep(0.02)
+        self.foreign = look
+
+    def look_at_foreign(self):
+        ruleset, ours = [], False
+        for line in snapshot.ruleset():
+            ours = line.startswith("table netdev faultd {") or (ours and line != "}")
+            if not ours and not (line == "}" and (not ruleset or not ruleset[-1].startswith(("\t", "table")))):
+                ruleset.append(line)
+        return {
+            "links and addresses": [each for each in snapshot.links() if f"group {0xfa17d}" not in each and " alias faultd" not in each],
+            "routes and rules": [each for each in snapshot.routes() if "dev faultd" not in each],
+            "qdiscs and filters": [each for each in snapshot.qdiscs() if "dev faultd" not in each],
+            "nftables": ruleset,
+            "sysctls": snapshot.sysctls(),
+        }
+
+    def expected(self, before):
+        if self.foreign is None:
+            return before
+        expected = {**before, **self.foreign}
+        expected.pop("packets")
+        return expected
+
+    # AWS.
+
+    def use_aws(self):
+        if self.aws is None:
+            self.aws = aws_lab.StandIn()
+        self.aws.reset()
+
+    def ecs_status(self):
+        return self.aws.ask("/_/state")["instance_status"] if self.aws else "ACTIVE"
+
+    # Daemons.
+
+    def start(self, with_aws=False):
+        config = f'[ecs]\nagent = "{self.aws.url}"\n' if with_aws else ""
+        daemon = HostDaemon(directory=self.base, config=config)
+        daemon.environment = {**self.hook.environment, **(self.aws.environment if with_aws else {})}
+        daemon.start()
+        daemon.channel.close()
+        self.daemons.append(daemon)
+        self.reconnect()
+        return daemon
+
+    def start_second(self):
+        """Beside the one that is there: it gets the lock when the first is gone."""
+        daemon = HostDaemon(directory=self.base)
+        daemon.environment = self.hook.environment
+        daemon.wait_for_ready = lambda _: None
+        daemon.start()
+        daemon.channel.close()
+        self.daemons.append(daemon)
+
+    def reconnect(self):
+        if self.stubs is not None:
+            self.connection.close()
+        self.connection = self.daemons[-1].open()
+        self.stubs = lab.Stubs(self.connection)
+
+    def alive(self):
+        return [daemon.process for daemon in self.daemons if daemon.process.poll() is None]
+
+    def programs(self, *names):
+        """Process ids of these programs, also of those that are on their way out; the namespace of processes is ours."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            name, _, rest = snapshot.read(f"/proc/{pid}/stat").partition("(")[2].rpartition(") ")
+            if rest and rest[0] != "Z" and name in names:
+                found.append(int(pid))
+        return found
+
+    def stop_all(self):
+        """SIGTERM to all daemons; what is not as it should be."""
+        problems = []
+        if self.stubs is not None:
+            self.connection.close()
+            self.stubs = None
+        for daemon in self.daemons:
+            process = daemon.process
+            if process.poll() is None:
+                # Its guardian may take one that was stopped for one that hangs.
+                well = is_well(process.pid)
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)
+                try:
+                    status = process.wait(LONGEST)
+                    # One that waits for the lock of another gives up in the end.
+                    allowed = (0, -signal.SIGTERM) if len(self.daemons) == 1 else (0, -signal.SIGTERM, 1)
+                    if well and status not in allowed:
+                        problems.append(f"faultd ended with {status} at SIGTERM")
+                except subprocess.TimeoutExpired:
+                    problems.append(f"faultd is still there {LONGEST} s after SIGTERM")
+                    process.kill()
+            process.wait()
+        self.daemons = []
+        self.wait_guardians()
+        return problems
+
+    def wait_guardians(self):
+        lab.wait_for(lambda: not self.programs("faultd-guardian"), "the guardian is gone", 2 * LONGEST)
+
+    def once(self):
+        """As systemd's ExecStopPost= does it."""
+        done = subprocess.run([f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.state], capture_output=True, text=True,
+                              env={**os.environ, **self.hook.environment}, timeout=LONGEST)
+        return [] if done.returncode == 0 else [f"faultd-guardian --once: {done.returncode}: {done.stdout}{done.stderr}"]
+
+    def records(self):
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(os.listdir(os.path.join(self.state, "journal")))
+        return []
+
+    def log(self):
+        with open(os.path.join(self.base, "log"), encoding="utf8", errors="replace") as file:
+            return file.read()
+
+    def repair_disk(self):
+        lab.run("mount", "-o", "remount,rw", self.state, check=False)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.state, "stuffing"))
+
+    def reap(self):
+        """Guardians whose parent died before them."""
+        own = {process.pid for process in self.alive()}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            line = snapshot.read(f"/proc/{pid}/stat").rpartition(") ")[2].split()
+            if line[:2] == ["Z", str(os.getpid())] and int(pid) not in own:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(int(pid), os.WNOHANG)
+
+    def tidy(self):
+        """So that the next sequence finds what this one found, whatever this one's end was."""
+        for name in [name for name in self.records() if name.endswith(".aside")] + ["../safety-lever.json", "../../log"]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.state, "journal", name))
+        if self.foreign is not None:
+            self.reset_network()

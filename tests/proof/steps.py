@@ -1,0 +1,288 @@
+"""What the steps of a sequence do. Requests may fail, for whatever was done to the daemon before them."""
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import grpc
+
+import hook
+import lab
+from host import LONGEST, is_well, state_of
+
+PATIENCE = 3  # seconds for an answer
+NAMES = {"daemon": "faultd", "guardian": "faultd-guardian", "stress": "faultd-stress"}
+
+
+class Steps:
+    def __init__(self, host, steps):
+        self.host = host
+        self.list = steps
+        self.with_aws = any("ecs_drain" in step for step in steps)
+        self.spoilt = any(step[0] == "records" for step in steps)
+        self.pending, self.holds = [], {}
+        self.problems = []
+        self.doomed = []  # processes that were sent a deadly signal
+        self.figures = {}
+
+    def run(self):
+        if self.with_aws:
+            self.host.use_aws()
+        self.host.start(self.with_aws)
+        for name, *values in self.list:
+            getattr(self, name)(*values)
+
+    def call(self, service, method, request, waits=True):
+        if self.host.stubs is None:
+            return
+        future = getattr(getattr(self.host.stubs, service), method).future(request, timeout=PATIENCE)
+        self.pending.append(future)
+        if waits:
+            with contextlib.suppress(grpc.RpcError, grpc.FutureTimeoutError):
+                future.result(timeout=PATIENCE)
+
+    def spec(self, kind, fields):
+        return lab.spec(kind, **{key: self.host.fill if value == "FILL" else value for key, value in fields.items()})
+
+    def inject_request(self, number, lease, kind, fields):
+        request = lab.pb.InjectFaultRequest(id=f"fault-{number}", spec=self.spec(kind, fields))
+        request.duration.FromNanoseconds(int(lease * 1e9))
+        return request
+
+    # Requests.
+
+    def inject(self, number, lease, waits, kind, fields):
+        self.call("faults", "InjectFault", self.inject_request(number, lease, kind, fields), waits)
+
+    def hold(self, number, lease, grace, kind, fields):
+        if self.host.stubs is None:
+            return
+        request = lab.pb.HoldFaultRequest(inject=self.inject_request(number, lease, kind, fields))
+        request.grace.FromNanoseconds(int(grace * 1e9))
+        requests = queue.Queue()
+        requests.put(request)
+        stream = self.host.stubs.faults.HoldFault(iter(requests.get, None), timeout=PATIENCE)
+        self.holds[number] = (requests, stream)
+        with contextlib.suppress(grpc.RpcError, StopIteration):
+            next(stream)
+
+    def drop(self, number):
+        if number in self.holds:
+            requests, stream = self.holds.pop(number)
+            stream.cancel()
+            requests.put(None)
+
+    def renew(self, number, lease):
+        request = lab.pb.RenewLeaseRequest(id=f"fault-{number}")
+        request.duration.FromNanoseconds(int(lease * 1e9))
+        self.call("faults", "RenewLease", request)
+
+    def revert(self, number, waits):
+        self.call("faults", "RevertFault", lab.pb.RevertFaultRequest(id=f"fault-{number}"), waits)
+
+    def revert_all(self):
+        self.call("faults", "RevertAll", lab.pb.RevertAllRequest())
+
+    def bad(self, number):
+        """What is refused, and changes nothing."""
+        requests = (lab.pb.InjectFaultRequest(), lab.pb.InjectFaultRequest(id="../x", spec=lab.spec("noop")),
+                    self.inject_request(900, 1e6, "noop", {}), self.inject_request(901, 1, "blackhole", {}),
+                    self.inject_request(902, 1, "blackhole", {"to": "10.9.0.3", "interfaces": ["no-such"]}),
+                    self.inject_request(903, 1, "disk_fill", {"path": "/nonexistent", "bytes": 1 << 20}))
+        self.call("faults", "InjectFault", requests[number])
+
+    def lever(self, engaged):
+        self.call("agents", "SetSafetyLever", lab.agent_pb.SetSafetyLeverRequest(engaged=engaged, reason="proof" if engaged else ""))
+
+    def plan(self, kind, fields):
+        self.call("faults", "PlanFault", lab.pb.PlanFaultRequest(spec=self.spec(kind, fields)))
+
+    def pause(self, seconds):
+        """Lets leases end."""
+        time.sleep(seconds)
+
+    def traffic(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for number in range(2, 7):
+                with contextlib.suppress(OSError):
+                    sock.sendto(b"x" * 100, (self.host.network.v4(number), 53))
+
+    # Trouble.
+
+    def signal(self, who, name):
+        pids = self.host.programs(NAMES[who])
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, getattr(signal, "SIG" + name))
+        self.doomed += pids if name != "STOP" else []
+
+    def signals(self, each):
+        for who, name in each:
+            self.signal(who, name)
+
+    def operation(self, program, operations, number, action, times):
+        self.host.hook.arm(program, operations, number, action, times)
+
+    def count(self, program, operations):
+        self.host.hook.watch(program, operations)
+
+    def counted(self):
+        self.figures["count"] = self.host.hook.get("count")
+
+    def start(self):
+        """As systemd does it, once the one before is gone."""
+        if not self.host.alive():
+            self.host.start(self.with_aws)
+
+    def gone(self):
+        """Daemon and guardian are no more, or stand still."""
+        lab.wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in self.host.programs("faultd", "faultd-guardian")),
+                     "daemon and guardian are gone", LONGEST)
+
+    def second(self):
+        self.host.start_second()
+
+    def clock(self, seconds):
+        self.host.hook.set(shift=seconds)
+
+    def disk(self, how):
+        if how == "readonly":
+            lab.run("mount", "-o", "remount,ro", self.host.state, check=False)
+            return
+        with contextlib.suppress(OSError), open(os.path.join(self.host.state, "stuffing"), "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    def records(self, how):
+        journal = os.path.join(self.host.state, "journal")
+        if how == "journal":
+            lab.run("rm", "-rf", journal)
+            return
+        for name in self.host.records():
+            path = os.path.join(journal, name)
+            with contextlib.suppress(OSError):
+                self.spoil(path, how)
+
+    @staticmethod
+    def spoil(path, how):
+        with open(path, "r+b") as file:
+            content = file.read()
+            if how in ("truncate", "empty"):
+                file.truncate(0 if how == "empty" else len(content) // 2)
+            elif how == "flip":
+                file.seek(len(content) // 2)
+                file.write(bytes([content[len(content) // 2] ^ 16]))
+            elif how == "garbage":
+                file.write(os.urandom(len(content)))
+        if how == "duplicate":
+            for copy in (path.replace("fault-", "copy-"), path + ".record"):
+                with open(copy, "wb") as file:
+                    file.write(content)
+        elif how == "remove":
+            os.unlink(path)
+
+    def interface(self, how):
+        device = "up0"
+        if how == "rename":
+            lab.run("ip", "link", "set", device, "down", check=False)
+            lab.run("ip", "link", "set", device, "name", "moved0", check=False)
+            lab.run("ip", "link", "set", "moved0", "up", check=False)
+        elif how == "down":
+            lab.run("ip", "link", "set", device, "down", check=False)
+        else:
+            lab.run("ip", "link", "del", device, check=False)
+            if not any(name == "moved0" for _, name in socket.if_nameindex()):
+                self.host.network.plug_in()
+        self.host.note_foreign()
+
+    def stranger(self, what):
+        commands = {
+            "qdisc": [("tc", "qdisc", "replace", "dev", "up0", "root", "handle", "8:", "pfifo", "limit", "50")],
+            "clsact": [("tc", "qdisc", "add", "dev", "up0", "clsact")],
+            "filter": [("tc", "qdisc", "add", "dev", "up0", "clsact"),
+                       ("tc", "filter", "add", "dev", "up0", "egress", "prio", "3", "protocol", "ip", "matchall", "action", "pass")],
+            "table": [("nft", "add table inet stranger; add chain inet stranger out { type filter hook output priority 5; };"
+                              "add rule inet stranger out counter")],
+            "netdev_table": [("nft", "add table netdev stranger;"
+                                     "add chain netdev stranger in { type filter hook ingress device up0 priority 10; }")],
+            "ifb": [("ip", "link", "add", "faultd77", "type", "ifb")],
+            "no_qdisc": [("tc", "qdisc", "del", "dev", "up0", "root")],
+            "no_table": [("nft", "delete", "table", "inet", "firewall")],
+        }
+        for command in commands[what]:
+            lab.run(*command, check=False)
+        self.host.note_foreign()
+
+    def vandal(self, what):
+        """Somebody who changes what is ours."""
+        if what == "table":
+            lab.run("nft", "delete", "table", "netdev", "faultd", check=False)
+            return
+        if what == "flush":
+            lab.run("nft", "flush", "ruleset", check=False)
+            self.host.note_foreign()
+            return
+        for _, name in socket.if_nameindex():
+            if name.startswith("faultd") and name != "faultd77":
+                lab.run(*{"links": ("ip", "link", "del", name), "link_down": ("ip", "link", "set", name, "down"),
+                          "link_qdisc": ("tc", "qdisc", "del", "dev", name, "root")}[what], check=False)
+
+    # The end.
+
+    def recover(self, how):
+        host = self.host
+        # Who is about to die is as good as dead, but does not die while it is stopped.
+        self.doomed += filter(None, [host.hook.killed()])
+        host.hook.clear()
+        for pid in self.doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        lab.wait_for(lambda: all(state_of(pid) in ("Z", "") for pid in self.doomed), "the killed are dead", LONGEST)
+        host.repair_disk()
+        for pid in host.programs("faultd-guardian", "faultd-stress"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        daemons = host.alive()
+        well = [process for process in daemons if is_well(process.pid)]
+        stopped = [process for process in daemons if state_of(process.pid) == "T"]
+        guarded = (well or stopped) and any(is_well(pid) for pid in host.programs("faultd-guardian"))
+        # Of what is spoilt or remote a guardian knows no deadline.
+        if how == "lease" and (guarded and not self.spoilt and not self.with_aws if stopped else well):
+            try:
+                lab.wait_for(lambda: not self.ours(r"fault-\d+\.record"), "no record is left when the leases are over", LONGEST)
+            except AssertionError as error:
+                self.problems.append(f"{error}: {self.ours()}")
+        for number in list(self.holds):
+            self.drop(number)
+        if how == "once":
+            self.signals([("guardian", "STOP"), ("daemon", "KILL"), ("guardian", "KILL")])
+        elif how in ("kill", "restart"):
+            self.signal("daemon", "KILL")
+        if how != "lease" and how != "terminate":
+            for process in daemons:
+                process.wait()
+        if how == "restart":
+            host.start(self.with_aws)
+        self.problems += host.stop_all()
+        # A guardian that was on guard undisturbed has done it alone.
+        if how == "once" or not guarded:
+            self.problems += host.once()
+        if self.ours() and self.with_aws:
+            host.start(True)
+            with contextlib.suppress(AssertionError):
+                lab.wait_for(lambda: not self.ours(), "what needs the network is reverted", LONGEST)
+            self.problems += host.stop_all()
+        for future in self.pending:
+            future.cancel()
+        host.reap()
+        if self.spoilt:
+            os.makedirs(os.path.join(host.state, "journal"), 0o700, exist_ok=True)
+
+    def ours(self, pattern=r".*(?<!\.aside)"):
+        """Records; a stranger may have put others there, which nobody has a lease for."""
+        return [name for name in self.host.records() if re.fullmatch(pattern, name)]
