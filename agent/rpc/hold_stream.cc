@@ -5,8 +5,8 @@
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "rpc/well_formed.h"
 #include "rpc/watch_stream.h"
+#include "rpc/well_formed.h"
 
 namespace faultd {
 
