@@ -11,7 +11,7 @@ packages_build=(
   libabsl-dev libre2-dev libc-ares-dev libssl-dev zlib1g-dev
   libboost1.81-dev libnl-3-dev libnl-route-3-dev libkmod-dev libseccomp-dev libsystemd-dev
   libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev
 )
 packages_test=(
   iproute2 nftables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
@@ -78,7 +78,7 @@ need_packages() {
 # machine's packages stay as they are. FAULTD_LAB_MIRROR as for the lab machine.
 need_sysroot() {
   local sysroot=$repo_root/build/sysroot-arm64 libraries
-  libraries=$(printf '%s\n' "${packages_build[@]}" | grep -e '-dev$' | xargs)
+  libraries=$(printf '%s\n' "${packages_build[@]}" | grep -e '-dev$' | grep -v clang | xargs)
   [[ $libraries == "$(cat "$sysroot/libraries" 2>/dev/null)" ]] && return
   log "unpacking the libraries of the build for arm64, once"
   mkdir -p "$repo_root/build"

@@ -65,7 +65,7 @@ ApiError ParseApiError(const HttpResponse& response) {
     }
     return error;
   }
-  const auto json = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+  const auto json = ParseAnswer(ToStd(body));
   error.code = JsonText(json, "__type");
   if (error.code.empty()) error.code = JsonText(json, "code");
   if (error.code.empty()) error.code = response.Header("x-amzn-errortype");

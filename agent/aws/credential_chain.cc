@@ -78,7 +78,7 @@ StatusOr<std::string> AuthorizationToken(const Environment& environment) {
 }  // namespace
 
 StatusOr<Credentials> ParseCredentials(std::string_view json, std::string source) {
-  const auto parsed = nlohmann::json::parse(json, nullptr, false);
+  const auto parsed = ParseAnswer(json);
   const std::string code = JsonText(parsed, "Code");
   if (!code.empty() && code != "Success") {
     return absl::UnavailableError(StrCat(source, ": ", code, ": ", JsonText(parsed, "Message")));

@@ -21,7 +21,7 @@ asio::awaitable<StatusOr<json>> Call(std::shared_ptr<ApiClient> api, std::string
   ApiRequest request = JsonRequest(kEcs, kTarget, action, parameters.dump());
   auto response = co_await api->Call(std::move(request));
   if (!response.ok()) co_return response.status();
-  json answer = json::parse(response->body, nullptr, false);
+  json answer = ParseAnswer(response->body);
   if (!answer.is_object()) {
     co_return absl::InternalError(StrCat("ecs:", action, ": the answer is no JSON object"));
   }
@@ -79,7 +79,7 @@ asio::awaitable<StatusOr<EcsAgentMetadata>> AgentMetadata(std::shared_ptr<HttpCl
     const Status status = Annotate(response.status(), what);
     co_return absl::IsUnavailable(status) ? absl::NotFoundError(status.message()) : status;
   }
-  const json answer = json::parse(response->body, nullptr, false);
+  const json answer = ParseAnswer(response->body);
   EcsAgentMetadata metadata{JsonText(answer, "Cluster"), JsonText(answer, "ContainerInstanceArn"),
                             JsonText(answer, "Version")};
   if (response->status != 200 || metadata.cluster.empty()) {

@@ -20,7 +20,7 @@ EcsInstanceState StateOf(const ContainerInstance& instance) {
 // meta-data/spot/instance-action: {"action": "terminate", "time": "2017-09-18T08:22:00Z"}; EC2 user
 // guide, "Spot Instance interruption notices".
 std::string SpotClaim(const std::string& notice) {
-  const auto parsed = nlohmann::json::parse(notice, nullptr, false);
+  const auto parsed = ParseAnswer(notice);
   return StrCat("a spot interruption notice (", JsonText(parsed, "action"), " at ",
                 JsonText(parsed, "time"), ")");
 }

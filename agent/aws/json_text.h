@@ -2,10 +2,38 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
 namespace faultd {
+
+// Whether brackets nest deeper than in any answer of AWS. JSON values take many times the memory of
+// their brackets, and are copied by recursion.
+inline bool NestsTooDeep(std::string_view json) {
+  constexpr int kMaxDepth = 32;
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (quoted) {
+      if (c == '\\') ++i;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+// An answer; discarded when it is no JSON or nests too deep.
+inline nlohmann::json ParseAnswer(std::string_view text) {
+  if (NestsTooDeep(text)) return nlohmann::json::value_t::discarded;
+  return nlohmann::json::parse(text, nullptr, false);
+}
 
 // Members of an answer that may lack them, or have null or something else there: then the fallback.
 inline std::string JsonText(const nlohmann::json& object, const char* key) {

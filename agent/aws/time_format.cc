@@ -1,5 +1,7 @@
 #include "aws/time_format.h"
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace faultd {
@@ -17,6 +19,10 @@ StatusOr<std::chrono::nanoseconds> Parse(absl::string_view format, std::string_v
   if (!absl::ParseTime(format, ToAbsl(text), absl::UTCTimeZone(), &time, &error)) {
     return absl::InvalidArgumentError(
         StrCat("\"", text, "\" is no time of the form ", expected, ": ", error));
+  }
+  // Differences of what it returns must not overflow.
+  if (time < absl::UnixEpoch() || time >= absl::FromUnixNanos(INT64_MAX)) {
+    return absl::InvalidArgumentError(StrCat("\"", text, "\" is no time from 1970 to 2262"));
   }
   return absl::ToChronoNanoseconds(time - absl::UnixEpoch());
 }

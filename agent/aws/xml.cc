@@ -45,7 +45,9 @@ Status AppendText(std::string* out, std::string_view raw) {
     } else if (entity.starts_with("#")) {
       if (!absl::SimpleAtoi(ToAbsl(entity.substr(1)), &code)) code = 0;
     }
-    if (code == 0 || code > 0x10FFFF) return Malformed(StrCat("unknown entity ", entity));
+    const bool surrogate = code >= 0xD800 && code < 0xE000;
+    if (code == 0 || surrogate || code > 0x10FFFF)
+      return Malformed(StrCat("unknown entity ", entity));
     AppendUtf8(out, code);
   }
   return absl::OkStatus();

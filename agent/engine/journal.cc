@@ -60,8 +60,11 @@ StatusOr<v1::JournalRecord> DecodeRecord(std::string_view content) {
 }
 
 Status Journal::Write(const v1::JournalRecord& record) {
-  return Annotate(directory_.Write(StrCat(record.id(), kSuffix), EncodeRecord(record)),
-                  StrCat("write undo record of ", record.id()));
+  const std::string attempt = StrCat("write undo record of ", record.id());
+  const std::string content = EncodeRecord(record);
+  // Text that is no UTF-8 can be written and not be read, and then nobody could put the host back.
+  RETURN_IF_ERROR(Annotate(DecodeRecord(content).status(), attempt));
+  return Annotate(directory_.Write(StrCat(record.id(), kSuffix), content), attempt);
 }
 
 Status Journal::Remove(const std::string& id) {

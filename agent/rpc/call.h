@@ -14,7 +14,7 @@
 #include "faultd/v1/fault.pb.h"
 #include "rpc/access.h"
 #include "rpc/status.h"
-#include "rpc/unknown_fields.h"
+#include "rpc/well_formed.h"
 
 // How a unary call gets from gRPC's threads to the loop and back: translate, post, answer.
 namespace faultd {
@@ -93,7 +93,7 @@ inline Status ValidateDeadline(const grpc::CallbackServerContext& context) {
 }
 
 // Runs `work(std::shared_ptr<Call>)` on the loop, unless the caller may not do this, sets no
-// deadline, or the request has unknown fields.
+// deadline, or the request is not well-formed.
 template <typename Work>
 grpc::ServerUnaryReactor* RunOnLoop(Loop& loop, const Access& access,
                                     grpc::CallbackServerContext* context,
@@ -102,7 +102,7 @@ grpc::ServerUnaryReactor* RunOnLoop(Loop& loop, const Access& access,
   AuditedRequest audited = access.Audit(*context, request);
   Status valid = caller.status();
   if (valid.ok()) valid = ValidateDeadline(*context);
-  if (valid.ok()) valid = RefuseUnknownFields(request);
+  if (valid.ok()) valid = CheckWellFormed(request);
   if (!valid.ok()) {
     audited.Answered(valid);
     return new RefusedCall<grpc::ServerUnaryReactor>(valid);

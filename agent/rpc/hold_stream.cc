@@ -5,8 +5,8 @@
 #include "base/proto_time.h"
 #include "base/strings.h"
 #include "base/units.h"
-#include "rpc/unknown_fields.h"
 #include "rpc/watch_stream.h"
+#include "rpc/well_formed.h"
 
 namespace faultd {
 
@@ -35,7 +35,7 @@ void HoldStream::OnReadDone(bool ok) {
 void HoldStream::Received(const AuditedRequest& audited) {
   if (writer_.closing()) return;
   if (!begun_) audited_ = audited;
-  Status valid = RefuseUnknownFields(request_);
+  Status valid = CheckWellFormed(request_);
   if (valid.ok()) valid = TakeGrace();
   if (valid.ok() && begun_ && request_.fault_case() != v1::HoldFaultRequest::FAULT_NOT_SET) {
     valid =

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -35,10 +36,22 @@ std::vector<gid_t> Groups(int fd) {
   return groups;
 }
 
+bool IsPrintable(char c) { return c >= ' ' && c <= '~'; }
+
+// A process chooses its name from any bytes; what is no UTF-8 cannot be read back from a message or
+// a record.
+std::string Printable(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return !IsPrintable(c); }, '?');
+  return text;
+}
+
 void AddNames(const grpc::AuthContext& context, const char* property, std::string_view type,
               std::vector<std::string>& names) {
-  for (const grpc::string_ref& value : context.FindPropertyValues(property))
-    names.push_back(StrCat(type, ":", std::string_view(value.data(), value.size())));
+  for (const grpc::string_ref& value : context.FindPropertyValues(property)) {
+    // No URI, DNS name or address has other characters.
+    if (std::all_of(value.begin(), value.end(), IsPrintable))
+      names.push_back(StrCat(type, ":", std::string_view(value.data(), value.size())));
+  }
 }
 
 }  // namespace
@@ -51,7 +64,7 @@ void Peers::NoteUnixPeer(int fd) {
     const auto command = ReadSmallFile(StrCat("/proc/", credentials.pid, "/comm"));
     peer.description =
         StrCat("uid=", credentials.uid, "(", UserName(credentials.uid), ") pid=", credentials.pid,
-               command.ok() ? StrCat(" comm=", *command) : "");
+               command.ok() ? StrCat(" comm=", Printable(*command)) : "");
     peer.names = {StrCat("user:", credentials.uid), StrCat("group:", credentials.gid)};
     for (const gid_t group : Groups(fd)) peer.names.push_back(StrCat("group:", group));
   }

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "rpc/probe_messages.h"
-#include "rpc/unknown_fields.h"
+#include "rpc/well_formed.h"
 
 namespace faultd {
 
@@ -17,7 +17,7 @@ ProbeStream* ProbeStream::Start(Probes& probes, Loop& loop, StreamPlace place,
 
 void ProbeStream::Open() {
   if (writer_.closing()) return;
-  if (Status known = RefuseUnknownFields(request_); !known.ok()) return Stop(known);
+  if (Status known = CheckWellFormed(request_); !known.ok()) return Stop(known);
   end_ = probes_.all().size();
   if (!request_.name().empty()) {
     const ProbeHistory* one = probes_.Find(request_.name());

@@ -79,6 +79,19 @@ class CrashTest(unittest.TestCase):
         self.assert_clean()
         self.assertIn("reverted", self.daemon.read_log())
 
+    def test_record_of_a_client_whose_name_is_no_text(self):
+        """A process has any bytes for a name, which goes into the record and into the answers to everybody."""
+        faultctl = os.path.join(os.fsencode(self.daemon.directory), b"\xffctl\nx")
+        os.symlink(f"{lab.BIN}/faultctl", faultctl)
+        subprocess.run([faultctl, "--address", f"unix:{self.daemon.socket}", "blackhole", "--to", self.target,
+                        "--for", "60s"], check=True, capture_output=True, timeout=lab.DEADLINE)
+        self.assertRegex([fault.actor for fault in self.daemon.list()][0], r" comm=\?ctl\?x$")
+        self.daemon.process.kill()
+        self.daemon.wait()
+        journal = os.path.join(self.daemon.state, "journal")
+        wait_for(lambda: not self.daemon.records(), "the guardian to be done")
+        self.assertEqual(os.listdir(journal), [])
+
     def test_sigkill_of_daemon_and_guardian(self):
         self.blackhole()
         self.kill_everything()

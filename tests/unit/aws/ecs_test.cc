@@ -62,6 +62,19 @@ TEST_F(EcsTest, AsksTheAgent) {
   EXPECT_EQ(Metadata().status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(EcsTest, RefusesAnswersThatNestDeep) {
+  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  answers_["UpdateContainerInstancesState"] = {200, StrCat(R"({"failures":)", deep, "}")};
+  EXPECT_EQ(Update("ACTIVE").status(),
+            absl::InternalError("ecs:UpdateContainerInstancesState: the answer is no JSON object"));
+  answers_["/v1/metadata"] = {200, StrCat(R"({"x":)", deep, R"(,"Cluster":"prod"})")};
+  EXPECT_EQ(Metadata().status().code(), absl::StatusCode::kUnavailable);
+  // Brackets in texts nest nothing.
+  answers_["/v1/metadata"] = {
+      200, StrCat(R"({"x":"\"\\\"[[)", std::string(100, '['), R"(","Cluster":"prod"})")};
+  EXPECT_EQ(Metadata()->cluster, "prod");
+}
+
 TEST_F(EcsTest, SaysThatThereIsNoAgent) {
   Ecs ecs(context_, MakeApi(1), http_, "http://127.0.0.1:1");
   const auto metadata =

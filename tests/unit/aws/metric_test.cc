@@ -260,7 +260,16 @@ TEST_F(MetricBufferTest, RefusesDocumentsThatAreNotItsOwn) {
   for (const char* document : {"", "{}", "[]", R"({"version":2})", R"({"version":1})",
                                R"({"version":1,"series":[],"datums":[[0,0,0,[[1,1]]]]})",
                                R"({"version":1,"series":[["a"]],"datums":[]})",
-                               R"({"version":1,"series":[],"datums":[["x"]]})"}) {
+                               R"({"version":1,"series":[],"datums":[["x"]]})",
+                               R"({"version":1,"series":[["N","a",[],"None",7]],"datums":[]})",
+                               R"({"version":1,"series":[["N","a",[],"None",60]],)"
+                               R"("datums":[[0.5,0,0,[[1,1]]]]})",
+                               R"({"version":1,"series":[["N","a",[],"None",60]],)"
+                               R"("datums":[[0,0,0,[[1,-1]]]]})",
+                               R"({"version":1,"series":[["N","a",[],"None",60]],)"
+                               R"("datums":[[0,0,9223372036854775807,[[1,1]]]]})",
+                               R"({"version":1,"boot_id":"boot-0","boot_ns":9223372036854775807,)"
+                               R"("wall_ns":0,"series":[],"datums":[]})"}) {
     EXPECT_FALSE(MetricSnapshot::FromDocument(document, "boot-1", skewed_).ok()) << document;
   }
 }

@@ -198,6 +198,10 @@ TEST(TimeFormat, ReadsWhatAwsWrites) {
   EXPECT_EQ(*ParseHttpDate("Sun, 30 Aug 2015 12:36:00 GMT"), time);
   EXPECT_FALSE(ParseTime("yesterday").ok());
   EXPECT_FALSE(ParseHttpDate("2015-08-30T12:36:00Z").ok());
+  EXPECT_EQ(ParseTime("infinite-future").status(),
+            absl::InvalidArgumentError("\"infinite-future\" is no time from 1970 to 2262"));
+  EXPECT_FALSE(ParseHttpDate("infinite-past").ok());
+  EXPECT_FALSE(ParseTime("0001-01-01T00:00:00Z").ok());
 }
 
 }  // namespace

@@ -57,6 +57,14 @@ TEST(RecordTest, HasTheFormatOfJournalProto) {
             std::string("faultd-record 1\n\x03\x00\x00\x00\x4b\x3c\x78\xd1\x0a\x01\x61", 27));
 }
 
+TEST_F(JournalTest, WritesNothingThatCannotBeReadBack) {
+  v1::JournalRecord record = SmallRecord();
+  record.set_actor("comm=\xff");
+  EXPECT_EQ(journal.Write(record),
+            absl::DataLossError("write undo record of x: content is no record"));
+  EXPECT_THAT(directory.files(), IsEmpty());
+}
+
 TEST(RecordTest, EveryTruncationIsRefused) {
   const std::string whole = EncodeRecord(SampleRecord());
   for (size_t length = 0; length < whole.size(); ++length) {

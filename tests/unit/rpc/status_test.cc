@@ -25,6 +25,17 @@ TEST(ToGrpcStatus, KeepsCodeAndMessage) {
   EXPECT_EQ(DetailsIn(status).details_size(), 0);
 }
 
+TEST(ToGrpcStatus, CutsWhatClientsWouldNotTake) {
+  // 1 + 2n bytes: the 1024th is within a character.
+  std::string text = "x";
+  for (int i = 0; i < 5000; ++i) text += "é";
+  const grpc::Status status = ToGrpcStatus(FieldError("id", text));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), StrCat("id: ", text.substr(0, 1019), "…"));
+  EXPECT_LT(status.error_message().size() * 3 + status.error_details().size() * 4 / 3, 8u << 10);
+  DetailsIn(status);
+}
+
 TEST(ToGrpcStatus, FieldBecomesBadRequest) {
   const auto full = DetailsIn(ToGrpcStatus(FieldError("spec.loss.percent", "101 is out of range")));
   google::rpc::BadRequest bad_request;
