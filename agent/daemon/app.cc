@@ -202,9 +202,10 @@ Status App::Start() {
   RETURN_IF_ERROR(MakeDirectory(paths.directory, 0700));
   RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
   ASSIGN_OR_RETURN(boot_id_, ReadBootId());
+  // First of all: the lock in a directory of somebody else would keep nobody out.
+  ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
   audit_.emplace(options_.config.audit, clock_);
-  ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   lever_.emplace(*state_directory_);
   if (Status refusal = lever_->Refusal(); !refusal.ok())
     spdlog::warn("{}", std::string(refusal.message()));

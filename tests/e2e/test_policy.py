@@ -62,9 +62,9 @@ class PolicyTest(unittest.TestCase):
         with open(daemon.policy, "w", encoding="utf8") as file:
             file.write("[faults]\nkinds = [\"noop\"]\n")
         daemon.start()
-        self.reload("[faults]\nkinds = [\"noop\", \"disk_io\", \"blackhole\"]\n", "faults of kind blackhole stay refused until faultd is restarted")
+        self.reload("[faults]\nkinds = [\"noop\", \"cpu\", \"blackhole\"]\n", "faults of kind blackhole stay refused until faultd is restarted")
         self.assert_denied("faults.kinds", lambda: daemon.inject("blackhole", to=["192.0.2.0/24"], interfaces=["lo"]))
-        daemon.inject("disk_io", path="/tmp", read_bytes_per_second=1 << 20, lease=1)
+        daemon.inject("cpu", load_percent=1, lease=1)
         daemon.stop()
         daemon.start()
         daemon.inject("blackhole", to=["192.0.2.0/24"], interfaces=["lo"])
