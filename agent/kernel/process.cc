@@ -50,7 +50,14 @@ StatusOr<Process> Process::Spawn(const std::string& path, const std::vector<std:
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return ErrnoStatus(error, StrCat("start ", path));
-  return Open(pid);
+  StatusOr<Process> process = Open(pid);
+  if (!process.ok()) {
+    // Without descriptors to be had nobody could watch it. It is our child, so the number is its.
+    kill(pid, SIGKILL);
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  return process;
 }
 
 Status Process::Signal(int signal) const {
