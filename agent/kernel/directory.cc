@@ -105,11 +105,20 @@ class PosixDirectory final : public Directory {
     return Sync();
   }
 
-  Status Remove(const std::string& name) override {
-    if (unlinkat(fd_.get(), name.c_str(), 0) != 0) {
-      return errno == ENOENT ? absl::OkStatus() : Error("remove", name);
+  Status Remove(const std::string& name) override { return Remove(std::vector{name}); }
+
+  Status Remove(const std::vector<std::string>& names) override {
+    Status status;
+    bool any = false;
+    for (const std::string& name : names) {
+      if (unlinkat(fd_.get(), name.c_str(), 0) == 0) {
+        any = true;
+      } else if (errno != ENOENT && status.ok()) {
+        status = Error("remove", name);
+      }
     }
-    return Sync();
+    if (any) MergeStatus(status, Sync());
+    return status;
   }
 
   Status Rename(const std::string& from, const std::string& to) override {

@@ -23,6 +23,9 @@ class Directory {
   virtual Status Write(const std::string& name, std::string_view content) = 0;
   // On disk when it returns. A file that is not there is no error. Needs no disk space.
   virtual Status Remove(const std::string& name) = 0;
+  // The same for many in little more time than for one. All that can be removed is; the first
+  // error.
+  virtual Status Remove(const std::vector<std::string>& names) = 0;
   // Moves a file to another name in the same directory. Needs no disk space worth speaking of.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
 };

@@ -21,6 +21,7 @@ class FakeDirectory final : public Directory {
   StatusOr<std::string> Read(const std::string& name) override;
   Status Write(const std::string& name, std::string_view content) override;
   Status Remove(const std::string& name) override;
+  Status Remove(const std::vector<std::string>& names) override;
   Status Rename(const std::string& from, const std::string& to) override;
 
   // As other processes see them; may be changed at will.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/strings.h"
 #include "support/sample_specs.h"
 #include "support/test_host.h"
 
@@ -39,6 +40,35 @@ TEST(RecoveryTest, RevertsEveryRecord) {
               ElementsAre("fault a: latency reverted", "fault b: noop reverted"));
   EXPECT_EQ(host.Snapshot(), before);
   EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+}
+
+// There may be thousands, and each wait for the disk takes a millisecond or more.
+TEST(RecoveryTest, WaitsForTheDiskOnceForAllRecords) {
+  TestHost host;
+  for (int i = 0; i < 20; ++i) Inject(host, StrCat("f", i), "noop { }");
+  host.Restart();
+  host.script.Reset();
+  ASSERT_TRUE(host.RunRecovery().ok());
+  EXPECT_EQ(host.script.Count("sync file"), 1u);
+  EXPECT_THAT(host.directory.files(), IsEmpty());
+  host.RestartAfterPowerLoss();
+  EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+}
+
+// Reverting comes first: what cannot be removed is only reverted once more.
+TEST(RecoveryTest, RecordThatCannotBeRemovedDoesNotKeepTheOthers) {
+  TestHost host;
+  const HostSnapshot before = host.Snapshot();
+  Inject(host, "a", kLatency);
+  Inject(host, "b", "noop { }");
+  host.Restart();
+  host.script.FailAll("remove file a");
+  EXPECT_EQ(host.RunRecovery().status().message(),
+            "remove undo records: remove file a.record: Input/output error");
+  EXPECT_FALSE(host.directory.files().contains("b.record"));
+  host.script.Reset();
+  ASSERT_TRUE(host.RunRecovery().ok());
+  EXPECT_EQ(host.Snapshot(), before);
 }
 
 TEST(RecoveryTest, RecordOfAnotherBootIsOverWithTheKernelItWasMadeIn) {
