@@ -74,6 +74,7 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
                              std::vector<std::string> order, const std::string& cause,
                              bool may_create_links) {
   clean_ = false;
+  seen_.reset();
   Draft draft{.may_create_links = may_create_links};
   Status status = BuildDraft(faults, order, cause, draft);
   bool stays = status.ok();
@@ -145,8 +146,9 @@ StatusOr<bool> NetworkPlane::AdvanceRetiring(const std::string& id) {
   std::erase_if(retiring_,
                 [&](const RetiringLink& each) { return !Contains(present, each.link.link); });
   // What was made though the answer was an error.
+  const std::set<int> known = KnownLinks();
   for (const Link& link : present) {
-    if (IsOurs(link) && !Knows(link)) retiring_.push_back({{.link = link}, {}, id});
+    if (IsOurs(link) && !known.contains(link.index)) retiring_.push_back({{.link = link}, {}, id});
   }
   std::vector<int> drained;
   for (RetiringLink& each : retiring_) {
@@ -171,12 +173,11 @@ StatusOr<bool> NetworkPlane::AdvanceRetiring(const std::string& id) {
   return gone;
 }
 
-bool NetworkPlane::Knows(const Link& link) const {
-  const auto is_it = [&](const FaultLink& known) { return known.link.index == link.index; };
-  return std::any_of(links_.begin(), links_.end(),
-                     [&](const auto& each) { return is_it(each.second); }) ||
-         std::any_of(retiring_.begin(), retiring_.end(),
-                     [&](const auto& each) { return is_it(each.link); });
+std::set<int> NetworkPlane::KnownLinks() const {
+  std::set<int> known;
+  for (const auto& [members, link] : links_) known.insert(link.link.index);
+  for (const RetiringLink& each : retiring_) known.insert(each.link.link.index);
+  return known;
 }
 
 Status NetworkPlane::Sweep() {

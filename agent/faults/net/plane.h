@@ -1,6 +1,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,7 +51,8 @@ class NetworkPlane {
   const std::vector<PacketMatch>& protect() const { return protect_; }
 
   // What the fault has done so far, and where it is in the kernel in words. NOT_FOUND when it is
-  // not active, DATA_LOSS when it should be but the kernel does not have it.
+  // not active, DATA_LOSS when it should be but the kernel does not have it. With many faults the
+  // counters may be those of a look at the kernel a moment ago.
   StatusOr<v1::NetworkEffect> Observe(const std::string& id);
   StatusOr<std::string> Describe(const std::string& id);
 
@@ -95,9 +98,10 @@ class NetworkPlane {
   StatusOr<bool> AdvanceRetiring(const std::string& id);
   void Complete();
   Status Sweep();
-  bool Knows(const Link& link) const;
+  std::set<int> KnownLinks() const;
 
   // plane_observe.cc
+  Status Look();
   Status CheckRules(const std::string& id, const SteeringState& state);
   static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
 
@@ -129,6 +133,10 @@ class NetworkPlane {
   uint64_t speed_bps_ = 0;  // of the fastest interface in use
   bool complete_ = true;    // else packets are left alone for want of a link
   bool clean_ = false;      // nothing of ours was seen in the kernel since the last change
+  // What the last look at the kernel has seen, if the rules are still the same, and until when it
+  // serves others.
+  std::optional<SteeringState> seen_;
+  BootTime seen_until_{0};
   std::map<std::string, v1::NetworkEffect> earlier_;  // of links that are gone, per fault
 };
 

@@ -70,6 +70,19 @@ TEST(CompilerTest, ThousandDisjointFaultsAreThousandClasses) {
   EXPECT_EQ(classes->size(), 1000u);
 }
 
+TEST(CompilerTest, FaultsThatMeetOnlyThroughAnotherAreCompared) {
+  std::vector<NetworkFault> faults = {Delay("a", "10.0.0.0/8", 1), Delay("b", "12.0.0.0/8", 2),
+                                      Delay("apart", "20.0.0.0/8", 4),
+                                      Delay("both", "10.1.0.0/16", 8)};
+  faults[3].traffic.match.push_back(To("12.1.0.0/16"));
+  faults[3].traffic.match.push_back(To("30.0.0.0/8"));
+  auto classes = Compile(faults);
+  ASSERT_TRUE(classes.ok());
+  std::vector<std::vector<size_t>> members;
+  for (const TrafficClass& each : *classes) members.push_back(each.faults);
+  EXPECT_EQ(members, (std::vector<std::vector<size_t>>{{0, 3}, {0}, {1, 3}, {1}, {3}, {2}}));
+}
+
 TEST(CompilerTest, FaultsOnTheSamePacketsAreOneClass) {
   std::vector<NetworkFault> faults;
   for (int i = 0; i < 100; ++i) faults.push_back(Delay(StrCat("f", i), "10.0.0.0/8", 1));

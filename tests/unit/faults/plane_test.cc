@@ -263,6 +263,40 @@ TEST_F(PlaneTest, EffectCountsPackets) {
   EXPECT_EQ(c->packets_dropped(), 300u);
 }
 
+// For whom whatever is done between two looks at the clock takes a millisecond.
+class BusyClock final : public Clock {
+ public:
+  BootTime Now() const override { return now_ += std::chrono::milliseconds(1); }
+  std::chrono::nanoseconds WallNow() const override { return now_; }
+
+ private:
+  mutable BootTime now_{0};
+};
+
+TEST_F(PlaneTest, LooksThatTakeTimeAreShared) {
+  const BusyClock busy;
+  NetworkPlane slow(kernel, busy);
+  ASSERT_TRUE(slow.Set(Place("a", "10.0.0.0/8", Blackhole())).ok());
+  script.Reset();
+  kernel.Send("eth0", Direction::kEgress, PacketTo("10.0.0.1"), 1, 64);
+  EXPECT_EQ(slow.Observe("a")->packets_matched(), 1u);
+  kernel.Send("eth0", Direction::kEgress, PacketTo("10.0.0.1"), 1, 64);
+  for (int i = 0; i < 98; ++i) ASSERT_TRUE(slow.Observe("a").ok());
+  EXPECT_EQ(slow.Observe("a")->packets_matched(), 2u);
+  EXPECT_GE(script.Count("read steering"), 2u);
+  EXPECT_LE(script.Count("read steering"), 12u);
+}
+
+TEST_F(PlaneTest, ChangeIsFollowedByALookOfItsOwn) {
+  const BusyClock busy;
+  NetworkPlane slow(kernel, busy);
+  ASSERT_TRUE(slow.Set(Place("a", "10.0.0.0/8", Blackhole())).ok());
+  ASSERT_TRUE(slow.Observe("a").ok());
+  ASSERT_TRUE(slow.Set(Place("b", "11.0.0.0/8", Blackhole())).ok());
+  kernel.Send("eth0", Direction::kEgress, PacketTo("11.0.0.1"), 3, 192);
+  EXPECT_EQ(slow.Observe("b")->packets_matched(), 3u);
+}
+
 TEST_F(PlaneTest, CountsNeverGoBackWhenAnotherFaultComes) {
   ASSERT_TRUE(
       plane.Set(Place("a", "10.0.0.0/8", {.netem = {.delay = milliseconds(5), .loss = 0.5}})).ok());
