@@ -14,7 +14,7 @@ packages_build=(
   libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev
 )
 packages_test=(
-  iproute2 nftables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
+  iproute2 nftables iptables iputils-ping ethtool procps util-linux e2fsprogs stress-ng fio
   python3 python3-grpcio python3-protobuf python3-botocore python3-yaml awscli netcat-openbsd
   python3-prometheus-client spin valgrind
 )

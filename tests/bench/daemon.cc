@@ -8,15 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <thread>
 #include <utility>
 
 #include "base/file_io.h"
-#include "base/proto_time.h"
 #include "base/strings.h"
 #include "bench/commands.h"
 #include "bench/require.h"
@@ -27,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr timeval kPatience{.tv_sec = 30, .tv_usec = 0};
+constexpr timeval kPatience{.tv_sec = 120, .tv_usec = 0};
 
 // The daemon answers no call without a deadline.
 class CallContext : public grpc::ClientContext {
@@ -118,6 +119,15 @@ void Daemon::FindGuardian() {
   throw std::runtime_error("faultd has no guardian");
 }
 
+bool Daemon::running() const { return !process_->IsGone(); }
+
+std::string Daemon::LogTail() const {
+  constexpr std::streamoff kTail = 4096;
+  std::ifstream file(runtime_ + "/log", std::ios::ate);
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kTail));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 pid_t Daemon::guardian_pid() {
   if (!guardian_) FindGuardian();
   return guardian_->pid();
@@ -175,10 +185,23 @@ void Daemon::RevertAll() {
   Require(faults().RevertAll(&context, {}, &response));
 }
 
-void Daemon::List() {
+void Daemon::Get(const std::string& id) {
   CallContext context;
-  v1::ListFaultsResponse response;
-  Require(faults().ListFaults(&context, {}, &response));
+  v1::GetFaultRequest request;
+  request.set_id(id);
+  v1::GetFaultResponse response;
+  Require(faults().GetFault(&context, request, &response));
+}
+
+void Daemon::List() {
+  v1::ListFaultsRequest request;
+  request.set_page_size(1000);
+  do {
+    CallContext context;
+    v1::ListFaultsResponse response;
+    Require(faults().ListFaults(&context, request, &response));
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
 }
 
 void Daemon::WaitForEffect(const std::string& id) {
@@ -211,30 +234,13 @@ void Daemon::WaitUntilOver(const std::string& id) {
   Require(stream->Finish());
 }
 
+v1::JournalRecord Daemon::RecordOf(const std::string& id) {
+  const auto directory = Require(OpenDirectory(journal()));
+  return Require(DecodeRecord(Require(directory->Read(id + ".record"))));
+}
+
 BootTime Daemon::DeadlineOf(const std::string& id) {
-  const auto directory = Require(OpenDirectory(state_ + "/journal"));
-  const std::string content = Require(directory->Read(id + ".record"));
-  return BootTime(Require(DecodeRecord(content)).deadline_boottime_ns());
-}
-
-v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,
-                                        std::chrono::nanoseconds lease) {
-  v1::InjectFaultRequest request;
-  request.set_id(id);
-  *request.mutable_duration() = ToProto(lease);
-  v1::NetworkTarget& target = *request.mutable_spec()->mutable_blackhole()->mutable_target();
-  for (const std::string& cidr : to) target.add_to()->set_host(cidr);
-  target.add_interfaces(kInterface);
-  return request;
-}
-
-std::vector<std::string> Cidrs(int count, int first) {
-  std::vector<std::string> cidrs;
-  for (int i = first; i < first + count; ++i) {
-    const int at = i * 32;  // every second /28 of 10.128.0.0/9
-    cidrs.push_back(StrCat("10.", 128 + (at >> 16), ".", (at >> 8) & 255, ".", at & 255, "/28"));
-  }
-  return cidrs;
+  return BootTime(RecordOf(id).deadline_boottime_ns());
 }
 
 }  // namespace faultd::bench

@@ -5,17 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
 #include "faultd/v1/fault_service.grpc.pb.h"
+#include "faultd/v1/journal.pb.h"
 #include "kernel/process.h"
 
 namespace faultd::bench {
-
-// The network interface that faults are injected on.
-inline constexpr char kInterface[] = "up0";
 
 // The real program with directories of its own, one after the other as often as wanted.
 class Daemon {
@@ -37,12 +34,17 @@ class Daemon {
   void WaitUntilGone();
 
   pid_t pid() const { return process_->pid(); }
+  bool running() const;
+  // The end of what it has logged.
+  std::string LogTail() const;
   pid_t guardian_pid();
 
   // Requests; they throw when they fail. The connection is made by the first one.
   void Inject(const v1::InjectFaultRequest& request);
   void Revert(const std::string& id);
   void RevertAll();
+  void Get(const std::string& id);
+  // All that are active, in pages of the largest size.
   void List();
   // Until a stress fault reports that it does what was asked for.
   void WaitForEffect(const std::string& id);
@@ -51,6 +53,8 @@ class Daemon {
   // Of the unix socket, as gRPC writes it.
   std::string address() const { return "unix:" + runtime_ + "/faultd.sock"; }
 
+  std::string journal() const { return state_ + "/journal"; }
+  v1::JournalRecord RecordOf(const std::string& id);
   // The end of the fault's lease as its undo record has it.
   BootTime DeadlineOf(const std::string& id);
 
@@ -66,11 +70,5 @@ class Daemon {
   std::optional<Process> guardian_;
   std::unique_ptr<v1::FaultService::Stub> faults_;
 };
-
-// A blackhole for these CIDRs that nobody is behind, on kInterface.
-v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,
-                                        std::chrono::nanoseconds lease);
-// `count` CIDRs that do not touch each other, from number `first` on.
-std::vector<std::string> Cidrs(int count, int first = 0);
 
 }  // namespace faultd::bench

@@ -11,9 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "bench/commands.h"
-#include "bench/daemon.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 #include "bench/require.h"
 #include <CLI/CLI.hpp>
 
@@ -34,9 +35,10 @@ void EnterNamespaces() {
 using Section = void (*)(const Setup&, Report&);
 const std::vector<std::pair<std::string, Section>>& Sections() {
   static const std::vector<std::pair<std::string, Section>> sections = {
-      {"start", MeasureStart},       {"idle", MeasureIdle},   {"inject", MeasureInject},
-      {"lateness", MeasureLateness}, {"flood", MeasureFlood}, {"crash", MeasureCrash},
-      {"stress", MeasureStress}};
+      {"start", MeasureStart},       {"idle", MeasureIdle},     {"inject", MeasureInject},
+      {"lateness", MeasureLateness}, {"flood", MeasureFlood},   {"crash", MeasureCrash},
+      {"stress", MeasureStress},     {"growth", MeasureGrowth}, {"path", MeasurePath},
+      {"memory", MeasureMemory},     {"soak", MeasureSoak}};
   return sections;
 }
 
@@ -44,8 +46,9 @@ void Measure(const Setup& setup, const std::vector<std::string>& wanted, const s
   EnterNamespaces();
   Report report;
   for (const auto& [name, measure] : Sections()) {
-    if (wanted.empty() || std::count(wanted.begin(), wanted.end(), name) > 0)
-      measure(setup, report);
+    // The longest is measured only when it is asked for.
+    const bool unasked = wanted.empty() && (setup.quick || name != "soak");
+    if (unasked || std::count(wanted.begin(), wanted.end(), name) > 0) measure(setup, report);
   }
   if (!json.empty()) Require(report.WriteJson(json));
 }
@@ -71,10 +74,13 @@ int main(int argc, char** argv) {
   command.add_option("--rounds", setup.rounds, "Rounds of the frequent figures")
       ->check(CLI::Range(3, 100'000))
       ->capture_default_str();
+  command.add_option("--minutes", setup.soak_minutes, "How long the soak lasts")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   command.add_flag("--quick", setup.quick, "Few rounds, only to see that it works");
   command
       .add_option("sections", wanted,
-                  "What to measure: start, idle, inject, lateness, flood, crash, stress")
+                  "What to measure, all but the soak unless told: " + absl::StrJoin(names, ", "))
       ->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) {

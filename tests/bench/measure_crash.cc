@@ -6,6 +6,7 @@
 
 #include "bench/daemon.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 #include "bench/require.h"
 #include "kernel/link_messages.h"
 #include "kernel/netlink.h"

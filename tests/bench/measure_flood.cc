@@ -7,6 +7,7 @@
 #include "bench/end_monitor.h"
 #include "bench/flood.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 
 namespace faultd::bench {
 namespace {

@@ -5,6 +5,7 @@
 #include "bench/daemon.h"
 #include "bench/end_monitor.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 #include "bench/yardsticks.h"
 
 namespace faultd::bench {

@@ -3,6 +3,7 @@
 #include "bench/daemon.h"
 #include "bench/end_monitor.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 
 namespace faultd::bench {
 namespace {

@@ -4,21 +4,12 @@
 
 #include "bench/daemon.h"
 #include "bench/measures.h"
+#include "bench/requests.h"
 #include "bench/require.h"
-#include "google/protobuf/text_format.h"
 #include "kernel/machine.h"
 
 namespace faultd::bench {
 namespace {
-
-v1::InjectFaultRequest StressRequest(const std::string& id, const std::string& spec) {
-  v1::InjectFaultRequest request;
-  request.set_id(id);
-  request.mutable_duration()->set_seconds(600);
-  if (!google::protobuf::TextFormat::ParseFromString(spec, request.mutable_spec()))
-    throw std::runtime_error("malformed spec: " + spec);
-  return request;
-}
 
 uint64_t AvailableMemory() { return Require(OpenMachine()->Memory()).available; }
 
@@ -43,7 +34,7 @@ void MeasureEnds(const Setup& setup, Daemon& daemon, Report& report) {
   for (const Case& each : cases) {
     Samples inject, revert;
     for (int i = 0; i < rounds; ++i) {
-      const auto request = StressRequest(fmt::format("end-{}", ++number), each.spec);
+      const auto request = TextRequest(fmt::format("end-{}", ++number), each.spec);
       Time(inject, [&] { daemon.Inject(request); });
       // Full, so that there is something to give back.
       daemon.WaitForEffect(request.id());
@@ -60,11 +51,10 @@ void MeasureAnswers(const Setup& setup, Daemon& daemon, Report& report) {
   const std::string path = fmt::format("path: \"{}\"", setup.directory);
   Samples calm, stressed;
   for (int i = 0; i < calls; ++i) Time(calm, [&] { daemon.List(); });
-  daemon.Inject(StressRequest("cpu", "cpu { load_percent: 100 }"));
-  daemon.Inject(StressRequest("memory", "memory { percent_of_available: 25 }"));
-  daemon.Inject(
-      StressRequest("fill", fmt::format("disk_fill {{ {} bytes: {} }}", path, 256 << 20)));
-  daemon.Inject(StressRequest(
+  daemon.Inject(TextRequest("cpu", "cpu { load_percent: 100 }"));
+  daemon.Inject(TextRequest("memory", "memory { percent_of_available: 25 }"));
+  daemon.Inject(TextRequest("fill", fmt::format("disk_fill {{ {} bytes: {} }}", path, 256 << 20)));
+  daemon.Inject(TextRequest(
       "io", fmt::format("disk_io {{ {} threads: 16 file_bytes: {} }}", path, 64 << 20)));
   daemon.WaitForEffect("io");
   for (int i = 0; i < calls; ++i) Time(stressed, [&] { daemon.List(); });

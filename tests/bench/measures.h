@@ -11,6 +11,7 @@ struct Setup {
   std::string directory;  // for journals and files, on a disk
   int rounds = 300;
   int idle_seconds = 20;
+  int soak_minutes = 30;
   bool quick = false;  // a few rounds of everything, only to see that it works
 };
 
@@ -30,5 +31,13 @@ void MeasureStart(const Setup& setup, Report& report);
 void MeasureStress(const Setup& setup, Report& report);
 // Memory and wake-ups of the daemon and the guardian.
 void MeasureIdle(const Setup& setup, Report& report);
+// One more fault beside up to 1,000, a start with up to 10,000 records, up to 100 watchers.
+void MeasureGrowth(const Setup& setup, Report& report);
+// What traffic that is not targeted pays for up to 10,000 targets, beside iptables and routes.
+void MeasurePath(const Setup& setup, Report& report);
+// Memory, descriptors and threads after a tenth and after all of 100,000 injections.
+void MeasureMemory(const Setup& setup, Report& report);
+// The same, and wake-ups, of each minute while faults of all kinds come and go.
+void MeasureSoak(const Setup& setup, Report& report);
 
 }  // namespace faultd::bench

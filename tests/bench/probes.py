@@ -86,6 +86,13 @@ def measure_loop(rounds, port, aws):
     return {"cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "rounds": rounds}
 
 
+def report(figures):
+    """The form of all reports of benchmarks, from (name, value, unit, comparison or None)."""
+    return {"sections": [{"title": "probes", "figures": [
+        {"name": name, "unit": unit, "value": value, **({"comparisons": [comparison]} if comparison else {})}
+        for name, value, unit, comparison in figures]}]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only look that it works")
@@ -112,7 +119,14 @@ def main():
     print(f"{'  answer of loopback, median and p99':45} {median:8.3f} ms {worst:8.3f} ms")
     if options.json:
         with open(options.json, "w", encoding="utf8") as file:
-            json.dump({"loop": loop, "daemon": few, "many": many, "latency_ms": {"median": median, "p99": worst}}, file, indent=1)
+            json.dump(report([
+                ("CPU for 1,000 rounds, results published", per_daemon, "s",
+                 {"text": f"{per_daemon / per_loop:.5f}x nc and aws", "ratio": per_daemon / per_loop}),
+                ("CPU for 1,000 rounds of nc and aws", per_loop, "s", None),
+                ("1,000 probes every 10 s: CPU", many["cpu_seconds"] / many["seconds"] * 100, "%", None),
+                ("1,000 probes every 10 s: memory", many["resident_bytes"] / 2**20, "MiB", None),
+                ("answer of loopback, median", median, "ms", None),
+                ("answer of loopback, p99", worst, "ms", None)]), file, indent=1)
 
 
 if __name__ == "__main__":

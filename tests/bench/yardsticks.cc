@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_join.h"
 #include "bench/commands.h"
-#include "bench/daemon.h"
+#include "bench/requests.h"
 #include "bench/require.h"
 #include "kernel/link_messages.h"
 #include "kernel/nft_batch.h"
