@@ -47,7 +47,7 @@ class Hook:
 
     def watch(self, program, operations):
         """Counts the operations that this program makes from now on."""
-        self.set(countdown=0, count=0, fired=0, classes=CLASSES[operations], programs=PROGRAMS[program])
+        self.set(countdown=0, count=0, fired=0, victim=0, classes=CLASSES[operations], programs=PROGRAMS[program])
 
     def arm(self, program, operations, number, action, times=1):
         """The number-th operation from now, and as many more as are said, are in for it."""
