@@ -5,6 +5,7 @@
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -100,12 +101,14 @@ class Worker:
         return {"problems": ["the harness ended or hung: " + "".join(self.errors[-15:])], "log": ""}
 
     def run(self, steps):
-        self.process.stdin.write(json.dumps(steps) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and has said why
+            self.process.stdin.write(json.dumps(steps) + "\n")
+            self.process.stdin.flush()
         return self.answer()
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:

@@ -174,7 +174,7 @@ class Steps:
             content = file.read()
             if how in ("truncate", "empty"):
                 file.truncate(0 if how == "empty" else len(content) // 2)
-            elif how == "flip":
+            elif how == "flip" and content:
                 file.seek(len(content) // 2)
                 file.write(bytes([content[len(content) // 2] ^ 16]))
             elif how == "garbage":
@@ -198,6 +198,8 @@ class Steps:
             lab.run("ip", "link", "del", device, check=False)
             if not any(name == "moved0" for _, name in socket.if_nameindex()):
                 self.host.network.plug_in()
+        # Until then addresses and routes still change by themselves.
+        lab.wait_for(lambda: "tentative" not in lab.run("ip", "address"), "IPv6 addresses are usable")
         self.host.note_foreign()
 
     def stranger(self, what):
