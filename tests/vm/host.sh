@@ -65,7 +65,9 @@ main_pid() { systemctl show --property MainPID --value faultd; }
 # expect_said TEXT...: the service has logged a line with each since the machine's start.
 expect_said() {
   local text log
-  log=$(journalctl --quiet --unit faultd --boot --output cat)
+  # A guardian that is done may be gone before journald has looked up which unit it belongs to.
+  log=$(journalctl --quiet --boot --output cat _SYSTEMD_UNIT=faultd.service + UNIT=faultd.service + \
+    SYSLOG_IDENTIFIER=faultd-guardian)
   for text in "$@"; do
     if [[ $log != *"$text"* ]]; then
       echo "$log" | tail -n 30

@@ -58,8 +58,8 @@ inject alone 10m
 systemctl kill --kill-whom main --signal KILL faultd
 expect_within 5 "kernel and journal clean" is_clean
 expect_no_fault
-expect_said "fault alone-late: latency reverted"
 journalctl --sync
+expect_said "fault alone-late: latency reverted"
 expect_equal "its story" "$(journalctl --quiet --output cat FAULT_ID=alone-late SYSLOG_IDENTIFIER=faultd-guardian)" \
   "fault alone-late: latency reverted"
 expect_within 20 "service is back" service_is_back
