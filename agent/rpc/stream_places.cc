@@ -5,7 +5,7 @@
 namespace faultd {
 
 StatusOr<StreamPlace> StreamPlaces::Take(const std::string& principal) const {
-  const std::lock_guard locked(taken_->mutex);
+  const std::lock_guard taking(taken_->mutex);
   int& count = taken_->of[principal];
   if (count == kOfEach) {
     return absl::ResourceExhaustedError(StrCat(
@@ -13,7 +13,7 @@ StatusOr<StreamPlace> StreamPlaces::Take(const std::string& principal) const {
   }
   ++count;
   return StreamPlace(nullptr, [taken = taken_, principal](const void*) {
-    const std::lock_guard locked_again(taken->mutex);
+    const std::lock_guard giving_back(taken->mutex);
     const auto of = taken->of.find(principal);
     if (--of->second == 0) taken->of.erase(of);
   });
