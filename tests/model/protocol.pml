@@ -164,7 +164,7 @@ inline Inject(fault) {
   Done()
 }
 
-/* Engine::ContinueRevert, and RecoverRecord: the record goes once the fault is seen gone */
+/* Engine::ContinueRevert: the record goes once the fault is seen gone */
 inline Revert(fault) {
 #ifdef RECORD_GOES_FIRST
   RemoveRecord(fault);
@@ -184,10 +184,24 @@ inline Revert(fault) {
 /* RecoverRecord, and SetAside for what cannot be read */
 inline RecoverFault(fault) {
   if
-  :: record[fault] == none
-  :: record[fault] == torn || (record[fault] == readable && ENDED_WITH_BOOT(fault)) -> RemoveRecord(fault)
-  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> Revert(fault)
+  :: record[fault] == torn -> RemoveRecord(fault)
+  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> PutBack(fault)
+  :: else
   fi
+}
+
+/* Journal::Remove of all that are over */
+inline RemoveRecords() {
+  record[FILES] = none; /* unlink */
+  record[LINKS] = none; /* unlink */
+  d_step {              /* fsync of the directory */
+    on_disk[FILES] = none;
+    on_disk[LINKS] = none;
+    content_synced[FILES] = false;
+    content_synced[LINKS] = false;
+    of_this_boot[FILES] = false;
+    of_this_boot[LINKS] = false
+  }
 }
 
 /* Recover */
@@ -195,6 +209,7 @@ inline Recover() {
   Enter();
   RecoverFault(FILES);
   RecoverFault(LINKS);
+  RemoveRecords();
   if  /* SweepLeftovers: links are found by their tags */
   :: host[LINKS] -> PutBack(LINKS)
   :: else
