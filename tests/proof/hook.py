@@ -45,6 +45,10 @@ class Hook:
         """The process that is dead of it, or about to be."""
         return self.get("victim") if self.get("action") in (NUMBERS["die"], NUMBERS["crash"]) else 0
 
+    def stopped(self):
+        """The process that stands still for it, or did."""
+        return self.get("victim") if self.get("action") == NUMBERS["stop"] else 0
+
     def watch(self, program, operations):
         """Counts the operations that this program makes from now on."""
         self.set(countdown=0, count=0, fired=0, victim=0, classes=CLASSES[operations], programs=PROGRAMS[program])

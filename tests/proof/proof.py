@@ -25,11 +25,11 @@ LONGEST_JOB = 600  # seconds
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sequences", type=int, help="how many; default: until the time is over")
+    parser.add_argument("--sequences", type=int, help="how many; default: until the time is over, or 100")
     parser.add_argument("--seconds", type=float, help="how long new ones are begun")
     parser.add_argument("--seed", type=int, help="of the first one, others count up from it; default: a random one")
     parser.add_argument("--jobs", type=int, default=4, help="hosts side by side (default 4)")
-    parser.add_argument("--steps", help="run this sequence, as JSON, instead of one from a seed")
+    parser.add_argument("--steps", help="run this sequence, as JSON, instead of those from seeds; --sequences times (default 1)")
     parser.add_argument("--kinds", help="kinds of faults, with commas; default: all that this kernel can do")
     parser.add_argument("--every-operation", action="store_true", help="die and fail at each operation in turn instead")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for the shortest sequence that fails")
@@ -201,8 +201,9 @@ def main():
     if chosen.worker:
         return work()
     if chosen.steps:
-        chosen.jobs = 1
-        return Proof(chosen).run(iter([("the sequence", json.loads(chosen.steps))]))
+        times = chosen.sequences or 1
+        chosen.jobs = min(chosen.jobs, times)
+        return Proof(chosen).run(iter([("the sequence", json.loads(chosen.steps))] * times))
     if chosen.every_operation:
         import every_operation
 

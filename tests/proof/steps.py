@@ -28,6 +28,7 @@ class Steps:
         self.pending, self.holds = [], {}
         self.problems = []
         self.doomed = []  # processes that were sent a deadly signal
+        self.stopped = []  # processes that were made to stand still
         self.figures = {}
 
     def run(self):
@@ -119,13 +120,17 @@ class Steps:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, getattr(signal, "SIG" + name))
-        self.doomed += pids if name != "STOP" else []
+        if name == "STOP":
+            self.stopped += pids
+        else:
+            self.doomed += pids
 
     def signals(self, each):
         for who, name in each:
             self.signal(who, name)
 
     def operation(self, program, operations, number, action, times):
+        self.stopped.append(self.host.hook.stopped())
         self.host.hook.arm(program, operations, number, action, times)
 
     def count(self, program, operations):
@@ -240,6 +245,7 @@ class Steps:
         host = self.host
         # Who is about to die is as good as dead, but does not die while it is stopped.
         self.doomed += filter(None, [host.hook.killed()])
+        self.stopped.append(host.hook.stopped())
         host.hook.clear()
         for pid in self.doomed:
             with contextlib.suppress(ProcessLookupError):
@@ -250,8 +256,9 @@ class Steps:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         daemons = host.alive()
-        well = [process for process in daemons if is_well(process.pid)]
-        stopped = [process for process in daemons if state_of(process.pid) == "T"]
+        # A guardian kills a daemon that stood still at any moment from now on; then it does not look stopped.
+        stopped = [process for process in daemons if process.pid in self.stopped]
+        well = [process for process in daemons if process not in stopped and is_well(process.pid)]
         guarded = (well or stopped) and any(is_well(pid) for pid in host.programs("faultd-guardian"))
         # Of what is spoilt or remote a guardian knows no deadline.
         if how == "lease" and (guarded and not self.spoilt and not self.with_aws if stopped else well):
