@@ -25,6 +25,7 @@ packages_lab=(
 packages_arm64=(g++-aarch64-linux-gnu mmdebstrap qemu-user)
 packages_package=(dpkg-dev binutils rpm cpio)
 packages_package_lint=(lintian rpmlint mandoc)
+packages_coverage=(gcovr)
 packages_lint=(clang-format-19 clang-tidy-19 cppcheck shellcheck)
 
 log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -53,7 +54,7 @@ install() {
   return 1
 }
 
-# need_packages GROUP...: installs what is missing of these groups (build test lab arm64 package package_lint lint).
+# need_packages GROUP...: installs what is missing of these groups (build test lab arm64 package package_lint coverage lint).
 need_packages() {
   local group list wanted=() missing
   for group in "$@"; do

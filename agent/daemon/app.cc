@@ -190,7 +190,7 @@ class App {
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<UnixListener> listener_;
   std::unique_ptr<TcpListener> tcp_listener_;
-  boost::asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  std::optional<boost::asio::signal_set> end_signals_;
   boost::asio::signal_set hang_up_{context_, SIGHUP};
   boost::asio::signal_set lever_signal_{context_, SIGUSR1};
   std::thread shutdown_;
@@ -205,6 +205,7 @@ Status App::Start() {
   // First of all: the lock in a directory of somebody else would keep nobody out.
   ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
+  end_signals_.emplace(context_, SIGTERM, SIGINT);  // until now they end it, and nothing is held up
   audit_.emplace(options_.config.audit, clock_);
   lever_.emplace(*state_directory_);
   if (Status refusal = lever_->Refusal(); !refusal.ok())
@@ -350,7 +351,7 @@ void App::ReloadOnHangUp() {
 Status App::Run() {
   notifier_.StartWatchdog();
   ReloadOnHangUp();
-  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+  end_signals_->async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     spdlog::info("{}: reverting all faults", strsignal(signal));
     Stop();

@@ -105,8 +105,6 @@ class PosixDirectory final : public Directory {
     return Sync();
   }
 
-  Status Remove(const std::string& name) override { return Remove(std::vector{name}); }
-
   Status Remove(const std::vector<std::string>& names) override {
     Status status;
     bool any = false;

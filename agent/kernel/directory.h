@@ -22,7 +22,7 @@ class Directory {
   // Replaces or creates; on disk, name and content, when it returns.
   virtual Status Write(const std::string& name, std::string_view content) = 0;
   // On disk when it returns. A file that is not there is no error. Needs no disk space.
-  virtual Status Remove(const std::string& name) = 0;
+  Status Remove(const std::string& name) { return Remove(std::vector{name}); }
   // The same for many in little more time than for one. All that can be removed is; the first
   // error.
   virtual Status Remove(const std::vector<std::string>& names) = 0;

@@ -82,4 +82,12 @@ void EndMonitor::Receive() {
   }
 }
 
+std::chrono::nanoseconds LatenessOf(const std::string& id, Daemon& daemon, EndMonitor& monitor) {
+  monitor.Expect(id);
+  const BootTime deadline = daemon.DeadlineOf(id);
+  const auto lateness = monitor.Wait() - deadline;
+  daemon.WaitUntilOver(id);
+  return lateness;
+}
+
 }  // namespace faultd::bench

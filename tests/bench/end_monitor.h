@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "bench/daemon.h"
 
 namespace faultd::bench {
 
@@ -39,5 +40,9 @@ class EndMonitor {
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
+
+// How long after the end of its lease the fault stops to act. Returns when the daemon calls it
+// over, too.
+std::chrono::nanoseconds LatenessOf(const std::string& id, Daemon& daemon, EndMonitor& monitor);
 
 }  // namespace faultd::bench

@@ -34,10 +34,7 @@ void MeasureFlood(const Setup& setup, Report& report) {
     for (int i = 0; i < 10; ++i) {
       const std::string id = fmt::format("flood-{}-{}", turn, i);
       daemon.Inject(BlackholeRequest(id, Cidrs(1), kShortLease));
-      monitor.Expect(id);
-      const BootTime deadline = daemon.DeadlineOf(id);
-      (flooding ? flooded : quiet).Add(monitor.Wait() - deadline);
-      daemon.WaitUntilOver(id);
+      (flooding ? flooded : quiet).Add(LatenessOf(id, daemon, monitor));
     }
     if (!flooding) continue;
     refused += flood->refused();

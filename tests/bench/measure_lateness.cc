@@ -28,10 +28,7 @@ void MeasureLateness(const Setup& setup, Report& report) {
     for (int i = 0; i < setup.rounds / 3; ++i) {
       const std::string id = fmt::format("late-{}-{}", active, i);
       Time(inject, [&] { daemon.Inject(BlackholeRequest(id, Cidrs(1), kShortLease)); });
-      monitor.Expect(id);
-      const BootTime deadline = daemon.DeadlineOf(id);
-      lateness.Add(monitor.Wait() - deadline);
-      daemon.WaitUntilOver(id);
+      lateness.Add(LatenessOf(id, daemon, monitor));
     }
     report.Add(Row(fmt::format("one of {} active faults ends", active), lateness)).AimP99(5);
     report.Add(Row(fmt::format("InjectFault beside {} active faults", active - 1), inject));

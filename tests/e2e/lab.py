@@ -61,6 +61,13 @@ def wait_for(condition, what, deadline=DEADLINE):
     raise AssertionError(f"not within {deadline} s: {what}")
 
 
+def is_sanitized(program):
+    """Whether the build has sanitizers."""
+    with open(f"{BIN}/{program}", "rb") as file:
+        content = file.read()
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
 def processes(program, *arguments):
     """Ids of the running processes of this program that have all these words on their command line."""
     pids = []

@@ -3,6 +3,7 @@ believed, and what is there to be reverted is reverted all the same."""
 
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -42,12 +43,13 @@ class StateTest(unittest.TestCase):
             self.assertEqual(file.read(), "precious")
         self.assertEqual(lab.snapshot(), self.before)
 
+    def command(self):
+        return [f"{lab.BIN}/faultd", "--config", self.daemon.config, "--policy", self.daemon.policy, "--state-dir",
+                self.daemon.state, "--runtime-dir", self.daemon.runtime]
+
     def refusal(self):
         """Of a daemon that does not start."""
-        done = subprocess.run(
-            [f"{lab.BIN}/faultd", "--config", self.daemon.config, "--policy", self.daemon.policy, "--state-dir",
-             self.daemon.state, "--runtime-dir", self.daemon.runtime],
-            capture_output=True, text=True, timeout=lab.DEADLINE, check=False)
+        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=lab.DEADLINE, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         return done.stderr
 
@@ -79,6 +81,15 @@ class StateTest(unittest.TestCase):
     def test_lock_that_is_a_link(self):
         os.symlink(self.victim, os.path.join(self.daemon.state, "lock"))
         self.assertIn("open lock", self.refusal())
+
+    def test_who_waits_for_the_lock_can_be_stopped(self):
+        self.daemon.start()
+        self.daemon.inject("blackhole", to="192.0.2.1", id="stays")
+        with subprocess.Popen(self.command(), stderr=subprocess.PIPE, text=True) as second:
+            self.assertIn("another faultd or its guardian still holds it", second.stderr.readline())
+            second.terminate()
+            self.assertEqual(second.wait(lab.DEADLINE), -signal.SIGTERM)
+        self.assertEqual(self.daemon.records(), ["stays.record"])
 
     def test_directories_that_others_may_write_to(self):
         os.chmod(self.daemon.state, 0o777)

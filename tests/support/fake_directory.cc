@@ -26,8 +26,6 @@ Status FakeDirectory::Write(const std::string& name, std::string_view content) {
   return Sync(name);
 }
 
-Status FakeDirectory::Remove(const std::string& name) { return Remove(std::vector{name}); }
-
 Status FakeDirectory::Remove(const std::vector<std::string>& names) {
   Status status;
   for (const std::string& name : names) {

@@ -20,7 +20,6 @@ class FakeDirectory final : public Directory {
   StatusOr<std::vector<std::string>> List() override;
   StatusOr<std::string> Read(const std::string& name) override;
   Status Write(const std::string& name, std::string_view content) override;
-  Status Remove(const std::string& name) override;
   Status Remove(const std::vector<std::string>& names) override;
   Status Rename(const std::string& from, const std::string& to) override;
 
