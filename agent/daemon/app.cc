@@ -194,6 +194,7 @@ class App {
   boost::asio::signal_set hang_up_{context_, SIGHUP};
   boost::asio::signal_set lever_signal_{context_, SIGUSR1};
   std::thread shutdown_;
+  Status failure_;  // why it stops by itself
   bool protection_armed_ = false;
 };
 
@@ -283,7 +284,7 @@ void App::StartServing() {
   Status listening = Listen();
   if (listening.ok()) listening = KeepCapabilities(CapabilitiesUnder(options_.policy));
   if (!listening.ok()) {
-    spdlog::critical("{}", std::string(listening.message()));
+    failure_ = listening;
     return Stop();
   }
   engine_->WatchCount([this](size_t active) {
@@ -359,6 +360,7 @@ Status App::Run() {
   WaitForLever();
   context_.run();
   if (shutdown_.joinable()) shutdown_.join();
+  RETURN_IF_ERROR(failure_);
   return listener_ == nullptr && server_ == nullptr
              ? absl::OkStatus()
              : absl::InternalError("the loop ended by itself");

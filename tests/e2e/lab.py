@@ -222,6 +222,16 @@ class Daemon:
         self.environment = {}  # beside that of the test
         self.process = None
 
+    def command(self):
+        return [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--policy", self.policy, "--state-dir", self.state,
+                "--runtime-dir", self.runtime, *self.arguments]
+
+    def refusal(self):
+        """What one says that does not start."""
+        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=DEADLINE, check=False)
+        assert done.returncode == 1, (done.returncode, done.stderr)
+        return done.stderr
+
     def start(self, read_notifications=True):
         notify = os.path.join(self.directory, "notify")
         with open(self.config, "r+", encoding="utf8") as file:
@@ -233,8 +243,7 @@ class Daemon:
             ready.bind(notify)
             ready.settimeout(DEADLINE)
             self.process = subprocess.Popen(
-                [*self.wrapper, f"{BIN}/faultd", "--config", self.config, "--policy", self.policy, "--state-dir", self.state, "--runtime-dir", self.runtime, *self.arguments],
-                stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify, **self.environment))
+                self.command(), stderr=log, env=dict(os.environ, NOTIFY_SOCKET=notify, **self.environment))
             if read_notifications:
                 self.wait_for_ready(ready)
             else:

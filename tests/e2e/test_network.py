@@ -168,13 +168,29 @@ class NetworkTest(unittest.TestCase):
         self.assertGreater(first.count("hangs"), 10)
         self.assertEqual([udp_outcome(self.network.v4(3), self.port, timeout=0.05, source_port=port) for port in flows], first)
 
-    def test_names_are_looked_up_again(self):
+    def know_host(self, address, name):
+        """For daemons too, which share the mount namespace with this test. Returns the file to change it in."""
         hosts = os.path.join(self.daemon.directory, "hosts")
         with open(hosts, "w", encoding="ascii") as file:
-            file.write(f"{self.network.v4(3)} db.test\n")
+            file.write(f"{address} {name}\n")
         lab.run("mount", "--bind", hosts, "/etc/hosts")
         self.addCleanup(lab.run, "umount", "/etc/hosts")
-        # The daemon shares the mount namespace with this test.
+        return hosts
+
+    def test_control_endpoints_of_the_region_are_not_cut_off(self):
+        address = self.network.v4(5)
+        self.know_host(address, "ssm.eu-central-1.amazonaws.com")
+        daemon = lab.Daemon()
+        daemon.environment = {"AWS_REGION": "eu-central-1"}
+        with daemon:
+            daemon.inject("blackhole", to=address)
+            self.assertEqual((tcp_outcome(address, self.port), tcp_outcome(address, 443)), ("hangs", "ConnectionRefusedError"))
+            with self.assertRaises(grpc.RpcError) as raised:
+                daemon.inject("blackhole", to=f"{address}:443/tcp")
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+
+    def test_names_are_looked_up_again(self):
+        hosts = self.know_host(self.network.v4(3), "db.test")
         fault = self.daemon.inject("blackhole", to="db.test")
         self.assertEqual(lab.ping(self.network.v4(3), timeout=0.2)[0], 0)
         self.assertEqual(lab.ping(self.network.v4(4))[0], 1)

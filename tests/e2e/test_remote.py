@@ -2,6 +2,7 @@
 
 import os
 import queue
+import shutil
 import socket
 import ssl
 import subprocess
@@ -121,6 +122,29 @@ class TransportTest(unittest.TestCase):
         self.addCleanup(other.folder.cleanup)
         credentials = grpc.ssl_channel_credentials(self.authority.read("ca.pem"), other.read("admin.key"), other.read("admin.pem"))
         self.assert_kept_out(lab.Stubs(grpc.secure_channel(f"localhost:{PORT}", credentials)))
+
+    def test_nobody_gets_in_without_the_revocation_list(self):
+        crl = os.path.join(self.authority.directory, "crl.pem")
+        os.rename(crl, crl + ".moved")
+        self.addCleanup(os.rename, crl + ".moved", crl)
+        self.assert_kept_out(self.authority.connect("operator"))
+
+    def test_files_that_are_wrong_are_named_at_the_start(self):
+        directory = self.authority.directory
+        shared, empty = f"{directory}/shared.key", f"{directory}/empty.pem"
+        shutil.copyfile(f"{directory}/server.key", shared)
+        os.chmod(shared, 0o640)
+        open(empty, "w", encoding="ascii").close()
+        for key, path, wrong in (("key", shared, "can be read or written by others than its owner; chmod 600 it"),
+                                 ("key", f"{directory}/operator.key", f"is not the private key of {directory}/server.pem"),
+                                 ("certificate", empty, "is not a certificate in PEM"),
+                                 ("client_ca", empty, "has no certificate in PEM"),
+                                 ("crl", empty, "has no certificate revocation list in PEM"),
+                                 ("crl", f"{directory}/nowhere.pem", "has no certificate revocation list in PEM")):
+            with self.subTest(key=key, path=path):
+                daemon = lab.Daemon(config=config(directory, listen="127.0.0.3:7443", **{key: path}))
+                self.addCleanup(shutil.rmtree, daemon.directory)
+                self.assertIn(f"tcp.{key}: {path} {wrong}", daemon.refusal())
 
     def test_no_tls_at_all(self):
         self.assert_kept_out(lab.Stubs(grpc.insecure_channel(f"127.0.0.1:{PORT}")))

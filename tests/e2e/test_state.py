@@ -43,16 +43,6 @@ class StateTest(unittest.TestCase):
             self.assertEqual(file.read(), "precious")
         self.assertEqual(lab.snapshot(), self.before)
 
-    def command(self):
-        return [f"{lab.BIN}/faultd", "--config", self.daemon.config, "--policy", self.daemon.policy, "--state-dir",
-                self.daemon.state, "--runtime-dir", self.daemon.runtime]
-
-    def refusal(self):
-        """Of a daemon that does not start."""
-        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=lab.DEADLINE, check=False)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        return done.stderr
-
     def record_of(self, id):
         """Of a fault that never was, whose revert would remove a link that is there."""
         record = journal_pb2.JournalRecord(id=id, boot_id="another", deadline_boottime_ns=1)
@@ -69,23 +59,23 @@ class StateTest(unittest.TestCase):
         for path in (self.journal, self.daemon.state):
             shutil.rmtree(path)
             os.symlink(self.elsewhere, path)
-            self.assertIn(f"{path}: Not a directory", self.refusal())
+            self.assertIn(f"{path}: Not a directory", self.daemon.refusal())
             self.assertEqual(os.listdir(self.elsewhere), ["victim"])
             os.unlink(path)
             os.makedirs(self.journal, 0o700, exist_ok=True)
 
     def test_directory_of_another_user(self):
         os.chown(self.journal, NOBODY, NOBODY)
-        self.assertIn(f"{self.journal} belongs to user {NOBODY} instead of 0", self.refusal())
+        self.assertIn(f"{self.journal} belongs to user {NOBODY} instead of 0", self.daemon.refusal())
 
     def test_lock_that_is_a_link(self):
         os.symlink(self.victim, os.path.join(self.daemon.state, "lock"))
-        self.assertIn("open lock", self.refusal())
+        self.assertIn("open lock", self.daemon.refusal())
 
     def test_who_waits_for_the_lock_can_be_stopped(self):
         self.daemon.start()
         self.daemon.inject("blackhole", to="192.0.2.1", id="stays")
-        with subprocess.Popen(self.command(), stderr=subprocess.PIPE, text=True) as second:
+        with subprocess.Popen(self.daemon.command(), stderr=subprocess.PIPE, text=True) as second:
             self.assertIn("another faultd or its guardian still holds it", second.stderr.readline())
             second.terminate()
             self.assertEqual(second.wait(lab.DEADLINE), -signal.SIGTERM)
