@@ -42,9 +42,9 @@ void HoldStream::Received(const AuditedRequest& audited) {
         FieldError("fault", "is set again; only the first request of a stream says which fault");
   }
   if (!valid.ok()) {
-    // A stream that says nonsense ends, and its fault with it.
-    Gone();
-    return Stop(valid);
+    // A stream that says nonsense ends, and its fault with it; what it is told is why, not that.
+    Stop(valid);
+    return Gone();
   }
   if (!std::exchange(begun_, true)) Begin();
   if (!writer_.closing()) StartRead(&request_);

@@ -179,7 +179,9 @@ class ApiTest(unittest.TestCase):
             if not token:
                 break
         self.assertEqual(seen, [f"page-{i}" for i in range(5)])
-        self.assert_refused(grpc.StatusCode.INVALID_ARGUMENT, self.daemon.faults.ListFaults, pb.ListFaultsRequest(page_size=5000))
+        for bad in ({"page_size": 5000}, {"page_token": "next"}):
+            error = self.assert_refused(grpc.StatusCode.INVALID_ARGUMENT, self.daemon.faults.ListFaults, pb.ListFaultsRequest(**bad))
+            self.assertTrue(error.details().startswith(*bad), error.details())
 
     def hold(self, requests, **fields):
         request = pb.HoldFaultRequest(inject=pb.InjectFaultRequest(spec=lab.spec("blackhole", self.network.v4(3))), **fields)
@@ -215,6 +217,22 @@ class ApiTest(unittest.TestCase):
         release.set()
         self.assertEqual([f.fault.state for f in stream][-1], REVERTED)
         self.assertEqual(stream.code(), grpc.StatusCode.OK)
+        self.assert_clean()
+
+    def test_hold_that_makes_no_sense_ends_and_its_fault_with_it(self):
+        for fields, then, wrong in (({"grace": {"seconds": 601}}, None, "grace: 10m1s is out of range"),
+                                    ({}, pb.HoldFaultRequest(id="another"), "fault: is set again"),
+                                    ({}, pb.HoldFaultRequest(grace={"seconds": -1}), "grace: -1s is out of range")):
+            with self.subTest(fields=fields, then=then):
+                stream = self.hold(lambda first, then=then: (each for each in (first, then) if each), **fields)
+                with self.assertRaises(grpc.RpcError) as raised:
+                    list(stream)
+                self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+                self.assertTrue(raised.exception.details().startswith(wrong), raised.exception.details())
+                wait_for(lambda: not self.daemon.list(), "its fault is over")
+        with self.assertRaises(grpc.RpcError) as raised:
+            list(self.daemon.faults.HoldFault(iter([pb.HoldFaultRequest()]), timeout=lab.DEADLINE))
+        self.assertTrue(raised.exception.details().startswith("fault: is missing"), raised.exception.details())
         self.assert_clean()
 
     def test_killed_holder_ends_its_fault(self):
