@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kLongestJson = 2000;
 
 std::string ShortJson(const google::protobuf::Message& message) {
-  const std::string json = ToJson(message);
+  std::string json = ToJson(message);
   if (json.size() <= kLongestJson) return json;
   return StrCat(json.size(), " bytes; --json shows them");
 }

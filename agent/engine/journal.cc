@@ -77,6 +77,7 @@ Status Journal::Remove(const std::string& id) {
 
 Status Journal::Remove(const std::vector<std::string>& ids) {
   std::vector<std::string> names;
+  names.reserve(ids.size());
   for (const std::string& id : ids) names.push_back(StrCat(id, kSuffix));
   return Annotate(directory_.Remove(names), "remove undo records");
 }

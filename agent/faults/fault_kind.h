@@ -28,8 +28,8 @@ struct Host {
   NetworkPlane& network;
   NetworkPolicy network_policy = {};
   StressPolicy stress_policy = {};
-  EcsDrains* ecs = nullptr;  // nullptr where there is no network to be had, as in the guardian
-  std::string journal_directory = {};  // empty: nothing is to be left for it
+  EcsDrains* ecs = nullptr;       // nullptr where there is no network to be had, as in the guardian
+  std::string journal_directory;  // empty: nothing is to be left for it
 };
 
 // Addresses and CIDRs of the names that FaultKind::names asked for.

@@ -72,6 +72,7 @@ std::vector<std::vector<size_t>> GroupByAddresses(std::span<const NetworkFault> 
   std::map<size_t, std::vector<size_t>> groups;
   for (size_t i = 0; i < faults.size(); ++i) groups[FindFirst(first, i)].push_back(i);
   std::vector<std::vector<size_t>> lists;
+  lists.reserve(groups.size());
   for (auto& [leader, group] : groups) lists.push_back(std::move(group));
   return lists;
 }
