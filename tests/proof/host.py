@@ -55,6 +55,7 @@ class Host:
     def __init__(self):
         # Beside those of other workers.
         lab.run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+        self.mounts_of_others = set(snapshot.mounts())
         self.base = tempfile.mkdtemp(prefix="faultd-proof-")
         lab.run("mount", "-t", "tmpfs", "-o", "mode=700,size=8m", "tmpfs", self.base)
         self.fill = os.path.join(self.base, "fill")

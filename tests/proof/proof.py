@@ -135,9 +135,12 @@ class Proof:
                 break
             name, steps = job
             worker = worker or Worker()
-            if callable(steps):
-                steps = steps(self.chosen.kinds.split(",") if self.chosen.kinds else worker.kinds)
-            result = worker.run(steps) if worker.kinds else worker.answer()
+            if worker.kinds:
+                if callable(steps):
+                    steps = steps(self.chosen.kinds.split(",") if self.chosen.kinds else worker.kinds)
+                result = worker.run(steps)
+            else:
+                steps, result = [], worker.answer()
             if result["problems"]:
                 # What is wrong on this host now stays with it.
                 worker.close()

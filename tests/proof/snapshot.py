@@ -97,6 +97,7 @@ def cgroups(prefix):
 
 
 def mounts():
+    """Of this namespace of mounts. Those of others go from it when what they were on is removed."""
     with open("/proc/self/mountinfo", encoding="utf8") as file:
         return sorted(" ".join(line.split()[3:]) for line in file)
 
@@ -141,7 +142,7 @@ def take(host):
         "sysctls": sysctls(),
         "processes": processes(),
         "cgroups": cgroups(host.cgroup_prefix),
-        "mounts": mounts(),
+        "mounts": [each for each in mounts() if each not in host.mounts_of_others],
         "files": files(host.directories),
         "room": room(host.fill_directories),
         "clock": clock_offset(),

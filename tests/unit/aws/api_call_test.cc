@@ -1,6 +1,7 @@
 #include "aws/api_call.h"
 
 #include <deque>
+#include <mutex>
 
 #include "aws/api_error.h"
 #include "unit/aws/aws_fixture.h"
@@ -18,14 +19,21 @@ class ApiCallTest : public AwsTest {
  protected:
   Reply Answer(const Request& request) override {
     if (request.target != "/") return {404};
+    const std::lock_guard lock(mutex_);
     if (replies_.empty()) return {200, "{}"};
     Reply reply = replies_.front();
     replies_.pop_front();
     return reply;
   }
+  // Of requests that hang nobody has heard an answer when this is asked.
+  size_t RepliesLeft() {
+    const std::lock_guard lock(mutex_);
+    return replies_.size();
+  }
   StatusOr<HttpResponse> Call() { return Await(context_, api_->Call(request_)); }
 
   ApiRequest request_ = JsonRequest(kEcs, "Prefix", "ListTasks", "{}");
+  std::mutex mutex_;
   std::deque<Reply> replies_;
   std::shared_ptr<ApiClient> api_ = MakeApi();
 };
@@ -67,7 +75,7 @@ TEST_F(ApiCallTest, GivesUpAfterTheLastAttempt) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(status.message(), "ecs:ListTasks: ThrottlingException: Because");
   EXPECT_EQ(ApiErrorCode(status), "ThrottlingException");
-  EXPECT_EQ(replies_.size(), 2u);
+  EXPECT_EQ(RepliesLeft(), 2u);
 }
 
 TEST_F(ApiCallTest, GivesUpOnAHangingService) {
@@ -75,16 +83,16 @@ TEST_F(ApiCallTest, GivesUpOnAHangingService) {
   replies_.assign(5, Reply{.habit = Reply::kHang});
   EXPECT_EQ(Call().status(), absl::DeadlineExceededError(StrCat(
                                  "ecs:ListTasks: POST ", server_.url(), ": no answer in time")));
-  EXPECT_EQ(replies_.size(), 3u);
+  EXPECT_EQ(RepliesLeft(), 3u);
 }
 
 TEST_F(ApiCallTest, RepeatsLessWhenMostCallsFail) {
   api_ = MakeApi(1000);
   replies_.assign(300, Reply{500});
   EXPECT_EQ(Call().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(300 - replies_.size(), 101u);
+  EXPECT_EQ(300 - RepliesLeft(), 101u);
   EXPECT_FALSE(Call().ok());
-  EXPECT_EQ(300 - replies_.size(), 102u);
+  EXPECT_EQ(300 - RepliesLeft(), 102u);
 }
 
 TEST_F(ApiCallTest, DoesNotRepeatWhatIsWrong) {
@@ -143,7 +151,7 @@ TEST_F(ApiCallTest, SignsWithTheClockOfTheService) {
 TEST_F(ApiCallTest, TakesARefusedSignatureForGoodWhenTheClockIsRight) {
   replies_.assign(2, JsonError(403, "SignatureDoesNotMatch"));
   EXPECT_EQ(Call().status().code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_EQ(replies_.size(), 1u);
+  EXPECT_EQ(RepliesLeft(), 1u);
 }
 
 class ExpiringTest : public ApiCallTest {
@@ -178,7 +186,7 @@ TEST_F(ExpiringTest, GivesUpWhenThereAreNoOthers) {
   renewable_ = false;
   replies_.assign(3, JsonError(400, "ExpiredTokenException"));
   EXPECT_EQ(Call().status().message(), "ecs:ListTasks: ExpiredTokenException: Because");
-  EXPECT_EQ(replies_.size(), 2u);
+  EXPECT_EQ(RepliesLeft(), 2u);
 }
 
 }  // namespace

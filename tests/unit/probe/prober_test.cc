@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "unit/http/await.h"
@@ -115,7 +116,7 @@ TEST_F(ProberTest, HttpDoesNotWaitForTheBody) {
 }
 
 TEST_F(ProberTest, HttpIsDownWithoutAnAnswer) {
-  auto habit = Reply::kHang;
+  std::atomic habit = Reply::kHang;  // the stand-in has threads of its own
   HttpStandIn server([&](const Request&) { return Reply{.habit = habit}; });
   EXPECT_EQ(Attempt(Http(server), milliseconds(100)),
             absl::DeadlineExceededError(
