@@ -156,7 +156,7 @@ TEST(SigV4, SignsRandomRequestsAsBotocoreDoes) {
     if (random() % 2 == 0) key.session_token = kToken;
     const SigningScope scope{Choose(random, {"us-east-1", "eu-west-1", "cn-north-1"}),
                              Choose(random, {"ecs", "monitoring", "ec2", "sts"})};
-    const int64_t seconds = 1'440'938'160 + static_cast<int64_t>(random() % 700'000'000);
+    const int64_t at = 1'440'938'160 + static_cast<int64_t>(random() % 700'000'000);
     cases.push_back({{"method", request.method},
                      {"url", request.url.Origin() + request.url.target},
                      {"headers", request.headers},
@@ -166,8 +166,8 @@ TEST(SigV4, SignsRandomRequestsAsBotocoreDoes) {
                      {"token", key.session_token},
                      {"region", scope.region},
                      {"service", scope.service},
-                     {"time", seconds}});
-    Sign(key, scope, std::chrono::seconds(seconds), &request);
+                     {"time", at}});
+    Sign(key, scope, std::chrono::seconds(at), &request);
     ours.push_back(AuthorizationOf(request));
   }
   const std::string file =

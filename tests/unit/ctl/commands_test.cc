@@ -3,18 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "ctl/fake_daemon.h"
-#include "google/protobuf/text_format.h"
+#include "ctl/from_text.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace faultd::ctl {
 namespace {
-
-template <typename Message>
-Message From(const std::string& text) {
-  Message message;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
-  return message;
-}
 
 v1::Fault ActiveFault(const std::string& id = "my-1") {
   auto fault = From<v1::Fault>(R"(

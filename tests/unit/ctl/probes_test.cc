@@ -1,18 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "ctl/fake_daemon.h"
+#include "ctl/from_text.h"
 #include "ctl/probe_render.h"
-#include "google/protobuf/text_format.h"
 
 namespace faultd::ctl {
 namespace {
-
-template <typename Message>
-Message From(const std::string& text) {
-  Message message;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
-  return message;
-}
 
 constexpr char kDown[] = R"(
     name: "db-connectivity" kind: "tcp" target: "db.example:5432" state: PROBE_STATE_DOWN

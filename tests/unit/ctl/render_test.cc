@@ -2,19 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "google/protobuf/text_format.h"
+#include "ctl/from_text.h"
 
 namespace faultd::ctl {
 namespace {
 
 using namespace std::chrono_literals;
-
-template <typename Message>
-Message From(const std::string& text) {
-  Message message;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
-  return message;
-}
 
 const char kActive[] = R"pb(
   id: "my-1"

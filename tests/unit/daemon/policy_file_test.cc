@@ -19,7 +19,7 @@ using std::chrono::minutes;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::string ErrorOf(std::string_view text) {
+std::string PolicyError(std::string_view text) {
   return std::string(ParsePolicy(text, "policy.toml").status().message());
 }
 
@@ -131,43 +131,43 @@ paths = ["/var/tmp"]
 }
 
 TEST(PolicyFile, NamesWhatIsWrongAndWhere) {
-  EXPECT_EQ(ErrorOf("[faults]\nmax_lease = 3600\n"),
+  EXPECT_EQ(PolicyError("[faults]\nmax_lease = 3600\n"),
             "policy.toml:2:13: faults.max_lease: expected a duration from \"100ms\" to \"7d\", in "
             "quotes");
-  EXPECT_EQ(ErrorOf("[limits]\n"),
+  EXPECT_EQ(PolicyError("[limits]\n"),
             "policy.toml:1:2: unknown section [limits]; there are faults, network, stress");
-  EXPECT_EQ(ErrorOf("faults = 1\n"), "policy.toml:1:1: faults: expected a section, [faults]");
-  EXPECT_EQ(ErrorOf("[network]\nalow = []\n"),
+  EXPECT_EQ(PolicyError("faults = 1\n"), "policy.toml:1:1: faults: expected a section, [faults]");
+  EXPECT_EQ(PolicyError("[network]\nalow = []\n"),
             "policy.toml:2:1: unknown key network.alow; [network] has allow, deny");
-  EXPECT_EQ(ErrorOf("[faults]\nkinds = [\"latncy\"]\n"),
+  EXPECT_EQ(PolicyError("[faults]\nkinds = [\"latncy\"]\n"),
             "policy.toml:2:9: faults.kinds: expected kinds of faults, of latency, loss, blackhole, "
             "cpu, memory, disk_fill, disk_io, ecs_drain, noop");
-  EXPECT_EQ(ErrorOf("[faults]\nkinds = \"latency\"\n"),
+  EXPECT_EQ(PolicyError("[faults]\nkinds = \"latency\"\n"),
             "policy.toml:2:9: faults.kinds: expected a list of kinds of faults");
   for (const char* number : {"-1", "10001", "1.5", "\"1\""}) {
-    EXPECT_EQ(ErrorOf(StrCat("[faults]\nmax_active = ", number)),
+    EXPECT_EQ(PolicyError(StrCat("[faults]\nmax_active = ", number)),
               "policy.toml:2:14: faults.max_active: expected a number from 0 to 10000");
   }
-  EXPECT_EQ(ErrorOf("[faults]\nmax_active_per_kind = { cpu = -1 }\n"),
+  EXPECT_EQ(PolicyError("[faults]\nmax_active_per_kind = { cpu = -1 }\n"),
             "policy.toml:2:23: faults.max_active_per_kind: expected a number from 0 to 10000");
-  EXPECT_EQ(ErrorOf("[faults]\nmax_active_per_kind = 1\n"),
+  EXPECT_EQ(PolicyError("[faults]\nmax_active_per_kind = 1\n"),
             "policy.toml:2:23: faults.max_active_per_kind: expected a table such as { cpu = 1, "
             "latency = 10 }");
-  EXPECT_EQ(ErrorOf("[faults]\nwindows = [\"Mon 9-16 UTC\"]\n"),
+  EXPECT_EQ(PolicyError("[faults]\nwindows = [\"Mon 9-16 UTC\"]\n"),
             "policy.toml:2:11: faults.windows: \"Mon 9-16 UTC\" is not a window such as \"Mon-Fri "
             "09:00-16:00 Europe/Paris\"");
   for (const char* percent : {"101", "-0.5", "\"50\"", "nan"}) {
-    EXPECT_EQ(ErrorOf(StrCat("[stress]\nmax_cpu_load_percent = ", percent)),
+    EXPECT_EQ(PolicyError(StrCat("[stress]\nmax_cpu_load_percent = ", percent)),
               "policy.toml:2:24: stress.max_cpu_load_percent: expected a number from 0 to 100");
   }
-  EXPECT_EQ(ErrorOf("[stress]\npaths = [\"tmp\"]\n"),
+  EXPECT_EQ(PolicyError("[stress]\npaths = [\"tmp\"]\n"),
             "policy.toml:2:9: stress.paths: expected an absolute path");
-  EXPECT_TRUE(ErrorOf("[faults\n").starts_with("policy.toml:1:"));
+  EXPECT_TRUE(PolicyError("[faults\n").starts_with("policy.toml:1:"));
 }
 
 TEST(PolicyFile, EndpointsThatAreWrong) {
   const auto error = [](std::string_view table) {
-    return ErrorOf(StrCat("[network]\ndeny = [", table, "]\n"));
+    return PolicyError(StrCat("[network]\ndeny = [", table, "]\n"));
   };
   const std::string place = "policy.toml:2:8: network.deny: expected ";
   for (const char* table : {"\"10.0.0.0/8\"", "{}"}) {
@@ -192,7 +192,7 @@ TEST(PolicyFile, EndpointsThatAreWrong) {
 }
 
 TEST(PolicyFile, ReportsAllErrorsOfAFile) {
-  const std::string errors = ErrorOf("[faults]\nmax_active = true\n[stress]\npaths = 1\n");
+  const std::string errors = PolicyError("[faults]\nmax_active = true\n[stress]\npaths = 1\n");
   EXPECT_NE(errors.find("policy.toml:2:14: "), std::string::npos) << errors;
   EXPECT_NE(errors.find("policy.toml:4:9: "), std::string::npos) << errors;
 }

@@ -9,7 +9,7 @@
 namespace faultd {
 namespace {
 
-std::string ErrorOf(std::string_view keys) {
+std::string ProbeError(std::string_view keys) {
   const auto config = ParseConfig(StrCat("[[probe]]\n", keys), "faultd.toml");
   EXPECT_FALSE(config.ok());
   return std::string(config.status().message());
@@ -72,58 +72,58 @@ TEST(ProbeSection, AStatusMayBeANumber) {
 
 TEST(ProbeSection, NamesWhatIsWrongAndWhere) {
   const std::string good = "name = \"a\"\ntarget = \"b:80\"\n";
-  EXPECT_EQ(ErrorOf("name = \"a\"\ntarget = \"db\"\n"),
+  EXPECT_EQ(ProbeError("name = \"a\"\ntarget = \"db\"\n"),
             "faultd.toml:3:10: probe[0].target: expected host:port, such as "
             "\"db.example.com:5432\" or \"[fd00::5]:443\"");
   for (const char* target : {"b:0", "b:65536", ":80", "b c:80", "fd00::5:80", "[b]:80", "b:80x"}) {
-    EXPECT_TRUE(ErrorOf(StrCat("name = \"a\"\ntarget = \"", target, "\"\n"))
+    EXPECT_TRUE(ProbeError(StrCat("name = \"a\"\ntarget = \"", target, "\"\n"))
                     .starts_with("faultd.toml:3:10: probe[0].target: expected host:port"))
         << target;
   }
-  EXPECT_EQ(ErrorOf("name = \"a\"\nkind = \"dns\"\ntarget = \"db:53\"\n"),
+  EXPECT_EQ(ProbeError("name = \"a\"\nkind = \"dns\"\ntarget = \"db:53\"\n"),
             "faultd.toml:4:10: probe[0].target: expected a name without a port, such as "
             "\"db.example.com\"");
-  EXPECT_EQ(ErrorOf("target = \"b:80\"\n"), "faultd.toml:1:1: probe[0].name: is missing");
-  EXPECT_EQ(ErrorOf("name = \"a\"\n"), "faultd.toml:1:1: probe[0].target: is missing");
-  EXPECT_EQ(ErrorOf("name = \"Host\"\ntarget = \"b:80\"\n"),
+  EXPECT_EQ(ProbeError("target = \"b:80\"\n"), "faultd.toml:1:1: probe[0].name: is missing");
+  EXPECT_EQ(ProbeError("name = \"a\"\n"), "faultd.toml:1:1: probe[0].target: is missing");
+  EXPECT_EQ(ProbeError("name = \"Host\"\ntarget = \"b:80\"\n"),
             "faultd.toml:2:8: probe[0].name: expected another name: this one is taken");
-  EXPECT_EQ(ErrorOf("name = \"a b\"\ntarget = \"b:80\"\n"),
+  EXPECT_EQ(ProbeError("name = \"a b\"\ntarget = \"b:80\"\n"),
             "faultd.toml:2:8: probe[0].name: expected a name of 1 to 255 letters, digits, \".\", "
             "\"_\" and \"-\"");
-  EXPECT_EQ(ErrorOf(good + "kind = \"icmp\"\n"),
+  EXPECT_EQ(ProbeError(good + "kind = \"icmp\"\n"),
             "faultd.toml:4:8: probe[0].kind: expected \"tcp\", \"http\" or \"dns\"");
-  EXPECT_EQ(ErrorOf(good + "interval = 10\n"),
+  EXPECT_EQ(ProbeError(good + "interval = 10\n"),
             "faultd.toml:4:12: probe[0].interval: expected a duration from \"1s\" to \"1h\", in "
             "quotes");
-  EXPECT_EQ(ErrorOf(good + "timeout = \"2m\"\n"),
+  EXPECT_EQ(ProbeError(good + "timeout = \"2m\"\n"),
             "faultd.toml:4:11: probe[0].timeout: expected a duration from \"100ms\" to \"1m\", in "
             "quotes");
-  EXPECT_EQ(ErrorOf(good + "timeout = \"11s\"\n"),
+  EXPECT_EQ(ProbeError(good + "timeout = \"11s\"\n"),
             "faultd.toml:4:11: probe[0].timeout: the timeout, 11s, is longer than the interval, "
             "10s; write a shorter timeout");
-  EXPECT_EQ(ErrorOf(good + "interval = \"2s\"\n"),
+  EXPECT_EQ(ProbeError(good + "interval = \"2s\"\n"),
             "faultd.toml:4:12: probe[0].interval: the timeout, 5s, is longer than the interval, "
             "2s; write a shorter timeout");
-  EXPECT_EQ(ErrorOf(good + "tls = true\n"),
+  EXPECT_EQ(ProbeError(good + "tls = true\n"),
             "faultd.toml:4:7: probe[0].tls: only goes with kind = \"http\"; leave it out");
-  EXPECT_EQ(ErrorOf(good + "kind = \"http\"\nverify_tls = true\n"),
+  EXPECT_EQ(ProbeError(good + "kind = \"http\"\nverify_tls = true\n"),
             "faultd.toml:5:14: probe[0].verify_tls: only goes with tls = true; leave it out");
-  EXPECT_EQ(ErrorOf(good + "kind = \"http\"\npath = \"health\"\n"),
+  EXPECT_EQ(ProbeError(good + "kind = \"http\"\npath = \"health\"\n"),
             "faultd.toml:5:8: probe[0].path: expected a path such as \"/health\", percent-encoded "
             "where it needs to be");
   for (const char* status : {"99", "600", "\"399-200\"", "\"2xx\"", "\"200-\"", "true"}) {
-    EXPECT_EQ(ErrorOf(StrCat(good, "kind = \"http\"\nstatus = ", status, "\n")),
+    EXPECT_EQ(ProbeError(StrCat(good, "kind = \"http\"\nstatus = ", status, "\n")),
               "faultd.toml:5:10: probe[0].status: expected a status from 100 to 599, or a range "
               "such as \"200-399\", in quotes");
   }
-  EXPECT_EQ(ErrorOf(good + "port = 80\n"),
+  EXPECT_EQ(ProbeError(good + "port = 80\n"),
             "faultd.toml:4:1: unknown key probe[0].port; [[probe]] has interval, kind, name, path, "
             "status, target, timeout, tls, verify_tls");
 }
 
 TEST(ProbeSection, NamesAreUnique) {
   const std::string probe = "name = \"a\"\ntarget = \"b:80\"\n";
-  EXPECT_EQ(ErrorOf(probe + "[[probe]]\n" + probe),
+  EXPECT_EQ(ProbeError(probe + "[[probe]]\n" + probe),
             "faultd.toml:5:8: probe[1].name: there is a probe \"a\" above; give it another name");
 }
 

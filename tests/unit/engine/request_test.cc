@@ -50,9 +50,9 @@ TEST(RequestTest, SpecMustSayAKind) {
 }
 
 TEST(RequestTest, LeaseIsRequiredAndBounded) {
-  const auto message = [](int64_t seconds, int nanos) {
+  const auto message = [](int64_t whole, int nanos) {
     google::protobuf::Duration duration;
-    duration.set_seconds(seconds);
+    duration.set_seconds(whole);
     duration.set_nanos(nanos);
     return std::string(ValidateLease(true, duration).message());
   };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kLives = 150;
 constexpr int kSteps = 25;
-constexpr int kPackets = 25;
+constexpr int kPacketsPerCheck = 25;
 
 class PlanePropertyTest : public PlaneFixture {
  protected:
@@ -44,8 +44,8 @@ class PlanePropertyTest : public PlaneFixture {
     return effect;
   }
 
-  void CheckPackets(RandomTraffic& random) {
-    for (int i = 0; i < kPackets; ++i) {
+  void CheckPacketsPerCheck(RandomTraffic& random) {
+    for (int i = 0; i < kPacketsPerCheck; ++i) {
       const Packet packet = random.AnyPacket();
       const std::string interface = random.OneIn(2) ? "eth0" : "eth1";
       const Direction direction = random.OneIn(2) ? Direction::kEgress : Direction::kIngress;
@@ -90,12 +90,12 @@ class PlanePropertyTest : public PlaneFixture {
         RemoveFully(going->fault.id);
         active.erase(going);
       }
-      ASSERT_NO_FATAL_FAILURE(CheckPackets(random));
+      ASSERT_NO_FATAL_FAILURE(CheckPacketsPerCheck(random));
     }
     while (!active.empty()) {
       RemoveFully(active.front().fault.id);
       active.erase(active.begin());
-      ASSERT_NO_FATAL_FAILURE(CheckPackets(random));
+      ASSERT_NO_FATAL_FAILURE(CheckPacketsPerCheck(random));
     }
     kernel.FinishBackground();
     ASSERT_EQ(kernel.state(), before);

@@ -9,8 +9,6 @@ using testing::HasSubstr;
 
 using ConditionTest = GuardsTest;
 
-constexpr uint64_t kMiB = 1 << 20;
-
 TEST_F(ConditionTest, ProbeTripsAfterSoManyFailuresInARow) {
   probes_.Add("db-connectivity");
   probes_.Add("cdn");

@@ -9,8 +9,6 @@ using testing::HasSubstr;
 
 using HostGuardsTest = GuardsTest;
 
-constexpr uint64_t kMiB = 1 << 20;
-
 TEST_F(HostGuardsTest, NoGuardsAreReadyAndNeverTrip) {
   const auto watched = BeginWell({});
   loop_.RunFor(std::chrono::hours(1));
