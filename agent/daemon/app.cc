@@ -206,7 +206,8 @@ Status App::Start() {
   // First of all: the lock in a directory of somebody else would keep nobody out.
   ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
-  end_signals_.emplace(context_, SIGTERM, SIGINT);  // until now they end it, and nothing is held up
+  // Before it has the lock there is nothing to put back, so they may just end it.
+  end_signals_.emplace(context_, SIGTERM, SIGINT);
   audit_.emplace(options_.config.audit, clock_);
   lever_.emplace(*state_directory_);
   if (Status refusal = lever_->Refusal(); !refusal.ok())

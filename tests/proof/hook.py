@@ -41,13 +41,16 @@ class Hook:
     def clear(self):
         self.set(countdown=0, programs=0, classes=0, times=0, count=0, fired=0, shift=0, victim=0)
 
+    def victim_of(self, *actions):
+        return self.get("victim") if self.get("action") in (NUMBERS[action] for action in actions) else 0
+
     def killed(self):
         """The process that is dead of it, or about to be."""
-        return self.get("victim") if self.get("action") in (NUMBERS["die"], NUMBERS["crash"]) else 0
+        return self.victim_of("die", "crash")
 
     def stopped(self):
         """The process that stands still for it, or did."""
-        return self.get("victim") if self.get("action") == NUMBERS["stop"] else 0
+        return self.victim_of("stop")
 
     def watch(self, program, operations):
         """Counts the operations that this program makes from now on."""

@@ -25,7 +25,8 @@ class ApiCallTest : public AwsTest {
     replies_.pop_front();
     return reply;
   }
-  // Of requests that hang nobody has heard an answer when this is asked.
+  // The server has threads of its own, and no answer says when it is done with a request that
+  // hangs.
   size_t RepliesLeft() {
     const std::lock_guard lock(mutex_);
     return replies_.size();

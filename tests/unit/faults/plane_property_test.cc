@@ -44,7 +44,7 @@ class PlanePropertyTest : public PlaneFixture {
     return effect;
   }
 
-  void CheckPacketsPerCheck(RandomTraffic& random) {
+  void CheckPackets(RandomTraffic& random) {
     for (int i = 0; i < kPacketsPerCheck; ++i) {
       const Packet packet = random.AnyPacket();
       const std::string interface = random.OneIn(2) ? "eth0" : "eth1";
@@ -90,12 +90,12 @@ class PlanePropertyTest : public PlaneFixture {
         RemoveFully(going->fault.id);
         active.erase(going);
       }
-      ASSERT_NO_FATAL_FAILURE(CheckPacketsPerCheck(random));
+      ASSERT_NO_FATAL_FAILURE(CheckPackets(random));
     }
     while (!active.empty()) {
       RemoveFully(active.front().fault.id);
       active.erase(active.begin());
-      ASSERT_NO_FATAL_FAILURE(CheckPacketsPerCheck(random));
+      ASSERT_NO_FATAL_FAILURE(CheckPackets(random));
     }
     kernel.FinishBackground();
     ASSERT_EQ(kernel.state(), before);

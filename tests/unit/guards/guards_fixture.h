@@ -13,6 +13,8 @@
 
 namespace faultd {
 
+inline constexpr uint64_t kMiB = 1 << 20;
+
 // Probes whose results the test makes up.
 class FakeProbes final : public ProbeSource {
  public:
@@ -183,8 +185,6 @@ inline v1::Guard PressureAbove(v1::PressureGuard::Resource resource, double perc
   guard.mutable_pressure()->set_full(full);
   return guard;
 }
-inline constexpr uint64_t kMiB = 1 << 20;
-
 inline v1::Guard MemoryBelow(uint64_t bytes) {
   v1::Guard guard;
   guard.mutable_memory()->set_below_bytes(bytes);
