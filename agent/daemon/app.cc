@@ -2,6 +2,7 @@
 #include "daemon/app.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -107,6 +108,17 @@ void RaiseFileLimit() {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     spdlog::warn("raise RLIMIT_NOFILE: {}", strerror(errno));
+}
+
+// On a host without memory, what can be read from disk again goes first, code as well, and reading
+// it takes seconds: leases would end late, and the watchdog would take the daemon for hanging. What
+// it has used once stays. The limit must go first: with one, later mappings would fail.
+void StayInMemory() {
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0 ||
+      mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    spdlog::warn("cannot stay in memory ({}): leases may end late when the host runs out of it",
+                 strerror(errno));
 }
 
 // What the kinds that the policy allows need, and what it takes to put the host back.
@@ -409,6 +421,7 @@ void App::Stop() {
 Status RunApp(const AppOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
+  StayInMemory();
   RETURN_IF_ERROR(RefuseSystemCalls(options.config.load_modules));
   // The socket is given to its group.
   RETURN_IF_ERROR(KeepCapabilities(CapabilitiesUnder(Policy()) | CapabilityBit(CAP_CHOWN)));

@@ -3,6 +3,15 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/expect.sh"
 
+# A machine is gone after its test, so a test that fails tells what it saw of the host.
+tell() {
+  echo "== faults, the service's log and the kernel's, at the failure"
+  timeout 10 faultctl list --all || true
+  journalctl --quiet --boot --no-hostname --unit faultd --lines 40 || true
+  dmesg | tail -n 20
+}
+trap '[[ $? -eq 0 || $? -eq 77 ]] || tell' EXIT
+
 # install_faultd: binaries and unit are in their places.
 install_faultd() {
   install -D -m 644 systemd/faultd.sysusers /usr/lib/sysusers.d/faultd.conf

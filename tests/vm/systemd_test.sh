@@ -28,6 +28,11 @@ expect_equal "state" "$(systemctl is-active faultd)" active
 expect_status 0 "faultctl list" faultctl list
 expect_status 0 "faultctl doctor --strict" faultctl doctor --strict
 expect_host_as "$before"
+for process in "$(main_pid)" "$(pgrep --full -- --watch)"; do
+  # In KiB; what is locked counts as soon as it is mapped.
+  expect_between "memory that stays when the host runs out of it: of $(</proc/"$process"/comm)" \
+    "$(awk '/^VmLck:/ { print $2 }' "/proc/$process/status")" 1000 100000000
+done
 expect_equal "socket" "$(stat -c '%a %U %G' /run/faultd/faultd.sock)" "660 root faultd"
 expect_equal "its folder" "$(stat -c '%a %U' /run/faultd)" "755 root"
 expect_equal "state folder" "$(stat -c '%a %U' /var/lib/faultd)" "700 root"
