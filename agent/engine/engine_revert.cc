@@ -154,7 +154,10 @@ void Engine::ContinueRevert(const std::string& id) {
   StatusOr<bool> gone = true;
   if (entry->touched) gone = entry->kind->revert(id, entry->undo, host_);
   if (gone.ok() && *gone && entry->journaled) {
-    if (Status removed = journal_.Remove(id); !removed.ok()) gone = removed;
+    Status removed = journal_.Remove(id);
+    // To revert it once more after a loss of power might undo what others did there meanwhile.
+    if (removed.ok() && entry->kind->remote) removed = journal_.Sync();
+    if (!removed.ok()) gone = removed;
   }
   if (gone.ok() && *gone) return Finish(*entry);
   std::chrono::nanoseconds pause = entry->kind->poll_interval;

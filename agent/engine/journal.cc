@@ -75,12 +75,7 @@ Status Journal::Remove(const std::string& id) {
   return Annotate(removed, StrCat("remove undo record of ", id));
 }
 
-Status Journal::Remove(const std::vector<std::string>& ids) {
-  std::vector<std::string> names;
-  names.reserve(ids.size());
-  for (const std::string& id : ids) names.push_back(StrCat(id, kSuffix));
-  return Annotate(directory_.Remove(names), "remove undo records");
-}
+Status Journal::Sync() { return Annotate(directory_.Sync(), "sync the journal"); }
 
 StatusOr<Journal::Content> Journal::ReadAll() {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, directory_.List());

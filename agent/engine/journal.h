@@ -17,9 +17,11 @@ class Journal {
 
   // On disk when it returns.
   Status Write(const v1::JournalRecord& record);
+  // Does not wait for the disk. A record that is there again after a loss of power has its fault
+  // reverted once more, which changes nothing on this host.
   Status Remove(const std::string& id);
-  // The same for many in little more time than for one.
-  Status Remove(const std::vector<std::string>& ids);
+  // What was removed stays removed from now on.
+  Status Sync();
 
   struct Content {
     std::vector<v1::JournalRecord> records;

@@ -7,10 +7,8 @@
 namespace faultd {
 namespace {
 
-// Adds to `over` what need not be recorded any more.
 Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& host,
-                     const std::string& boot_id, const RecoveryLog& tell,
-                     std::vector<std::string>& over) {
+                     const std::string& boot_id, const RecoveryLog& tell) {
   const FaultKind* kind = KindOf(record.undo());
   const auto log = [&](const std::string& line) { tell(line, AboutRecord(record)); };
   if (kind == nullptr) {
@@ -31,8 +29,7 @@ Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& ho
     RETURN_IF_ERROR(Annotate(StepUntilGone(revert), StrCat("revert fault ", record.id())));
     log(StrCat("fault ", record.id(), ": ", kind->name, " reverted"));
   }
-  over.push_back(record.id());
-  return absl::OkStatus();
+  return journal.Remove(record.id());
 }
 
 }  // namespace
@@ -50,12 +47,9 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
   auto content = journal.ReadAll();
   MergeStatus(status, content.status());
   if (content.ok()) {
-    // Removed together: one by one, each would wait for the disk.
-    std::vector<std::string> over;
     for (const v1::JournalRecord& record : content->records) {
-      MergeStatus(status, RecoverRecord(journal, record, host, boot_id, log, over));
+      MergeStatus(status, RecoverRecord(journal, record, host, boot_id, log));
     }
-    MergeStatus(status, journal.Remove(over));
     for (const auto& [name, problem] : content->unreadable) {
       // Out of memory or descriptors says nothing about the record.
       if (absl::IsResourceExhausted(problem) && ErrnoOf(problem) != 0) {

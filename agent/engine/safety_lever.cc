@@ -71,7 +71,8 @@ void SafetyLever::Save() {
 }
 
 Status SafetyLever::Release() {
-  const Status removed = directory_.Remove(kFile);
+  Status removed = directory_.Remove(kFile);
+  if (removed.ok()) removed = directory_.Sync();
   // A read-only file system refuses to remove even what is not there.
   if (!removed.ok() && !absl::IsNotFound(directory_.Read(kFile).status()))
     return Annotate(removed, "release the safety lever");

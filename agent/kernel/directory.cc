@@ -105,24 +105,17 @@ class PosixDirectory final : public Directory {
     return Sync();
   }
 
-  Status Remove(const std::vector<std::string>& names) override {
-    Status status;
-    bool any = false;
-    for (const std::string& name : names) {
-      if (unlinkat(fd_.get(), name.c_str(), 0) == 0) {
-        any = true;
-      } else if (errno != ENOENT && status.ok()) {
-        status = Error("remove", name);
-      }
-    }
-    if (any) MergeStatus(status, Sync());
-    return status;
+  Status Remove(const std::string& name) override {
+    if (unlinkat(fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
+    return Error("remove", name);
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
     if (renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()) != 0) return Error("rename", from);
     return Sync();
   }
+
+  Status Sync() override { return fsync(fd_.get()) == 0 ? absl::OkStatus() : Error("sync", "."); }
 
  private:
   Status WriteSynced(const std::string& name, std::string_view content) {
@@ -133,8 +126,6 @@ class PosixDirectory final : public Directory {
     RETURN_IF_ERROR(WriteAll(fd.get(), content, StrCat(path_, "/", name)));
     return fdatasync(fd.get()) == 0 ? absl::OkStatus() : Error("sync", name);
   }
-
-  Status Sync() { return fsync(fd_.get()) == 0 ? absl::OkStatus() : Error("sync", "."); }
 
   Status Error(std::string_view attempt, std::string_view name) const {
     return ErrnoStatus(errno, StrCat(attempt, " ", path_, "/", name));

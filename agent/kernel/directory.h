@@ -21,13 +21,13 @@ class Directory {
   virtual StatusOr<std::string> Read(const std::string& name) = 0;
   // Replaces or creates; on disk, name and content, when it returns.
   virtual Status Write(const std::string& name, std::string_view content) = 0;
-  // On disk when it returns. A file that is not there is no error. Needs no disk space.
-  Status Remove(const std::string& name) { return Remove(std::vector{name}); }
-  // The same for many in little more time than for one. All that can be removed is; the first
-  // error.
-  virtual Status Remove(const std::vector<std::string>& names) = 0;
+  // Does not wait for the disk: after a loss of power the file may be there again, until Sync. A
+  // file that is not there is no error. Needs no disk space.
+  virtual Status Remove(const std::string& name) = 0;
   // Moves a file to another name in the same directory. Needs no disk space worth speaking of.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // What was removed stays removed from now on.
+  virtual Status Sync() = 0;
 };
 
 // Opens the directory `path`, made with mode 0700 if it is not there (its parent must be).

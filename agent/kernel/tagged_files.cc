@@ -56,6 +56,13 @@ StatusOr<bool> Empty(UniqueFd fd, const std::string& path, int& left) {
   return true;
 }
 
+// The record of these files may be on another file system: without this, a loss of power could
+// bring the files back and not the record. EINVAL: a file system that cannot sync a directory.
+StatusOr<bool> IsGoneForGood(const UniqueFd& parent, const std::string& parent_path) {
+  if (fsync(parent.get()) == 0 || errno == EINVAL) return true;
+  return ErrnoStatus(errno, StrCat("sync ", parent_path));
+}
+
 }  // namespace
 
 StatusOr<bool> RemoveTaggedDirectory(const std::string& path) {
@@ -67,7 +74,8 @@ StatusOr<bool> RemoveTaggedDirectory(const std::string& path) {
   if (!parent.valid()) return ErrnoStatus(errno, StrCat("open ", parent_path));
   UniqueFd directory = OpenDirectory(parent.get(), name.c_str(),
                                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-  if (!directory.valid() && errno == ENOENT) return true;
+  // Perhaps removed a moment ago, by a process that was killed then.
+  if (!directory.valid() && errno == ENOENT) return IsGoneForGood(parent, parent_path);
   if (!directory.valid()) return ErrnoStatus(errno, StrCat("open ", path));
   struct stat info{};
   if (fstat(directory.get(), &info) != 0) return ErrnoStatus(errno, StrCat("read ", path));
@@ -78,7 +86,7 @@ StatusOr<bool> RemoveTaggedDirectory(const std::string& path) {
   if (!empty) return false;
   if (unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return ErrnoStatus(errno, StrCat("remove ", path));
-  return true;
+  return IsGoneForGood(parent, parent_path);
 }
 
 }  // namespace faultd

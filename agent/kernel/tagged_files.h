@@ -7,9 +7,9 @@
 namespace faultd {
 
 // Removes a directory of ours with the files in it and in its sub-directories, some hundred at a
-// time. True when it is seen gone, or was not there. `path` has no symbolic links in it: one that
-// has by now is an error, as is a directory of another user or on another file system than its
-// parent.
+// time. True when it is seen gone, or was not there; then it stays gone if the power fails. `path`
+// has no symbolic links in it: one that has by now is an error, as is a directory of another user
+// or on another file system than its parent.
 StatusOr<bool> RemoveTaggedDirectory(const std::string& path);
 
 }  // namespace faultd

@@ -242,6 +242,23 @@ TEST_F(DiskFillTest, TakesExactlyAsManyInodes) {
   EXPECT_THAT(Names(path), IsEmpty());
 }
 
+// Its record is gone then, and may have been on another disk.
+TEST_F(DiskFillTest, FilesThatAreRemovedDoNotComeBackWithALossOfPower) {
+  const std::string path = MakeLoop("mkfs.ext4 -N 2000", 64 * kMiB, "commit=3600");
+  const std::string files = path + "/.faultd-test";
+  for (const bool by_one_killed_before : {false, true}) {
+    StressProcess process = Start(InodesOrder(path, 500));
+    AwaitEffect(process, IsComplete);
+    process.Kill();
+    Sh("sync -f " + path);
+    ASSERT_THAT(Names(AfterLossOfPower(path)), ElementsAre(".faultd-test"));
+    if (by_one_killed_before) Sh("rm -r " + files);
+    while (!RemoveTaggedDirectory(files).value()) {
+    }
+    EXPECT_THAT(Names(AfterLossOfPower(path)), IsEmpty());
+  }
+}
+
 TEST_F(DiskFillTest, TakesTheLastInode) {
   const std::string path = MakeLoop("mkfs.ext4 -N 2000", 64 * kMiB);
   StressProcess process = Start(InodesOrder(path, FreeInodes(path) + 100));

@@ -41,6 +41,7 @@ byte busy;                /* who changes host or journal, a bit each */
 #define LINKS 1
 #define FAULTS 2
 byte host[FAULTS];         /* what the fault has changed, in two parts: 3 is all, 0 nothing */
+byte files_on_disk;        /* what of FILES may be there after a power cut */
 mtype = { none, readable, torn };
 mtype record[FAULTS] = none;   /* as processes see it */
 mtype on_disk[FAULTS] = none;  /* as it is after a power cut at the least */
@@ -125,26 +126,33 @@ inline WriteRecord(fault) {
 #endif
 }
 
-/* Journal::Remove */
+/* Journal::Remove: the disk is not waited for, so a power cut may bring it back. */
 inline RemoveRecord(fault) {
-  record[fault] = none; /* unlink */
-  d_step {              /* fsync of the directory */
-    on_disk[fault] = none;
-    content_synced[fault] = false;
-    of_this_boot[fault] = false
-  }
+  record[fault] = none
 }
 
-/* FaultKind::inject */
+/* FaultKind::inject. Nobody waits for the disk, but it may be there at once. */
 inline Change(fault) {
-  host[fault] = 1;
-  host[fault] = 3;
+  d_step {
+    host[fault] = 1;
+    if
+    :: fault == FILES -> files_on_disk = 3
+    :: else
+    fi
+  };
+  host[fault] = 3
 }
 
 /* FaultKind::revert, from the record alone: what inject did, or a part of it, or nothing */
 inline PutBack(fault) {
   host[fault] = host[fault] & 1;
-  host[fault] = 0
+  host[fault] = 0;
+#ifndef NO_FILES_SYNC
+  if
+  :: fault == FILES -> files_on_disk = 0 /* RemoveTaggedDirectory: fsync, even if nothing is there */
+  :: else
+  fi
+#endif
 }
 
 /* Engine::Activate and ContinueInject: the record first */
@@ -185,23 +193,10 @@ inline Revert(fault) {
 inline RecoverFault(fault) {
   if
   :: record[fault] == torn -> RemoveRecord(fault)
-  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> PutBack(fault)
+  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> PutBack(fault); RemoveRecord(fault)
+  :: record[fault] == readable && ENDED_WITH_BOOT(fault) -> RemoveRecord(fault)
   :: else
   fi
-}
-
-/* Journal::Remove of all that are over */
-inline RemoveRecords() {
-  record[FILES] = none; /* unlink */
-  record[LINKS] = none; /* unlink */
-  d_step {              /* fsync of the directory */
-    on_disk[FILES] = none;
-    on_disk[LINKS] = none;
-    content_synced[FILES] = false;
-    content_synced[LINKS] = false;
-    of_this_boot[FILES] = false;
-    of_this_boot[LINKS] = false
-  }
 }
 
 /* Recover */
@@ -209,7 +204,6 @@ inline Recover() {
   Enter();
   RecoverFault(FILES);
   RecoverFault(LINKS);
-  RemoveRecords();
   if  /* SweepLeftovers: links are found by their tags */
   :: host[LINKS] -> PutBack(LINKS)
   :: else
@@ -388,7 +382,12 @@ end:
     Die(OTHER_GUARDIAN);
     LoseRecord(FILES);
     LoseRecord(LINKS);
-    host[LINKS] = 0
+    host[LINKS] = 0;
+    if
+    :: host[FILES] = files_on_disk
+    :: skip
+    fi;
+    files_on_disk = host[FILES]
   }
   od
 }

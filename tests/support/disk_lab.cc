@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -74,10 +75,22 @@ void DiskLab::Break() {
 std::string DiskLab::MountImage(const std::string& image, const std::string& mkfs, uint64_t bytes,
                                 const std::string& mount_options) {
   Sh(StrCat("truncate -s ", bytes, " ", image, " && ", mkfs, " -q -F ", image));
+  return Mount(image, mount_options);
+}
+
+std::string DiskLab::Mount(const std::string& image, const std::string& options) {
   const std::string path = NewDirectory();
-  Sh(StrCat("mount -o loop,", mount_options, " ", image, " ", path));
+  Sh(StrCat("mount -o loop,", options, " ", image, " ", path));
   mounts_.push_back(path);
   return path;
+}
+
+std::string DiskLab::AfterLossOfPower(const std::string& path) {
+  const auto found = std::find(mounts_.begin(), mounts_.end(), path);
+  const std::string image = StrCat(root_, "/", found - mounts_.begin(), ".image");
+  const std::string copy = StrCat(root_, "/", mounts_.size(), ".image");
+  Sh(StrCat("cp ", image, " ", copy));
+  return Mount(copy, "");
 }
 
 StressProcess DiskLab::Start(const v1::StressOrder& order) {

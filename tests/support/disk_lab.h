@@ -28,6 +28,9 @@ class DiskLab : public ::testing::Test {
   std::string MakeBreakableLoop(const std::string& mkfs, uint64_t bytes);
   void Break();
 
+  // What would be found in a file system of MakeLoop if the power failed now, mounted elsewhere.
+  std::string AfterLossOfPower(const std::string& path);
+
   // Starts faultd-stress; a test failure if that cannot be.
   StressProcess Start(const v1::StressOrder& order);
   // The first of the next reports that satisfies `condition`; a test failure after some 30.
@@ -53,6 +56,7 @@ class DiskLab : public ::testing::Test {
   std::string NewDirectory();
   std::string MountImage(const std::string& image, const std::string& mkfs, uint64_t bytes,
                          const std::string& mount_options);
+  std::string Mount(const std::string& image, const std::string& options);
 
   std::string root_;
   std::vector<std::string> mounts_;

@@ -26,17 +26,11 @@ Status FakeDirectory::Write(const std::string& name, std::string_view content) {
   return Sync(name);
 }
 
-Status FakeDirectory::Remove(const std::vector<std::string>& names) {
-  Status status;
-  for (const std::string& name : names) {
-    const Status removed = script_.Run("remove file " + name, [&] {
-      files_.erase(name);
-      return absl::OkStatus();
-    });
-    if (status.ok()) status = removed;
-  }
-  if (status.ok() && !names.empty()) status = Sync(names.back());
-  return status;
+Status FakeDirectory::Remove(const std::string& name) {
+  return script_.Run("remove file " + name, [&] {
+    files_.erase(name);
+    return absl::OkStatus();
+  });
 }
 
 Status FakeDirectory::Rename(const std::string& from, const std::string& to) {

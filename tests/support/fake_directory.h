@@ -10,7 +10,7 @@
 namespace faultd {
 
 // A directory with a page cache and a disk: what was not synced is there for other processes, but
-// is lost with the power. A write, removal or renaming is two calls, the change and its sync.
+// is lost with the power. A write or renaming is two calls, the change and its sync.
 class FakeDirectory final : public Directory {
  public:
   using Files = std::map<std::string, std::string>;
@@ -20,8 +20,9 @@ class FakeDirectory final : public Directory {
   StatusOr<std::vector<std::string>> List() override;
   StatusOr<std::string> Read(const std::string& name) override;
   Status Write(const std::string& name, std::string_view content) override;
-  Status Remove(const std::vector<std::string>& names) override;
+  Status Remove(const std::string& name) override;
   Status Rename(const std::string& from, const std::string& to) override;
+  Status Sync() override { return Sync("."); }
 
   // As other processes see them; may be changed at will.
   Files& files() { return files_; }

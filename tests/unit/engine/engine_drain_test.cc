@@ -11,6 +11,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr char kDrain[] = "ecs_drain {}";
 
@@ -100,6 +101,17 @@ TEST_F(EngineDrainTest, RevertedUnderWayItWaitsForTheAnswerFirst) {
   host.loop.RunFor(seconds(1));
   EXPECT_EQ(StateOf("b"), v1::FAULT_STATE_REVERTED);
   EXPECT_EQ(Status(), "ACTIVE");
+}
+
+TEST_F(EngineDrainTest, WhatIsRevertedIsNotRevertedAgainAfterALossOfPower) {
+  Inject("a", kDrain);
+  Revert("a");
+  host.loop.RunFor(seconds(1));
+  ASSERT_EQ(Status(), "ACTIVE");
+  host.ecs.state.status = "DRAINING";  // by somebody else
+  host.RestartAfterPowerLoss();
+  EXPECT_THAT(*host.RunRecovery(), IsEmpty());
+  EXPECT_EQ(Status(), "DRAINING");
 }
 
 TEST_F(EngineDrainTest, EcsMayShowAChangeLater) {

@@ -29,6 +29,17 @@ TEST_F(EngineRevertTest, AnswersOnceItIsSeenGone) {
   EXPECT_EQ(host.Snapshot(), before);
 }
 
+// A disk that stalls must not make a lease end late.
+TEST_F(EngineRevertTest, WaitsForNoDisk) {
+  Inject("a", kLatency);
+  host.script.Reset();
+  auto answer = Revert("a");
+  host.loop.RunFor(milliseconds(10));
+  EXPECT_TRUE(answer->has_value());
+  EXPECT_EQ(host.script.Count("sync file"), 0u);
+  EXPECT_FALSE(RecordOf("a"));
+}
+
 TEST_F(EngineRevertTest, EveryoneWhoAskedIsAnswered) {
   Inject("a", kLatency);
   auto first = Revert("a");

@@ -114,7 +114,16 @@ TEST_F(JournalTest, RecordIsOnDiskWhenWriteReturns) {
   ASSERT_TRUE(journal.Write(SmallRecord()).ok());
   directory.LosePower();
   EXPECT_THAT(journal.ReadAll()->records, SizeIs(1));
+}
+
+TEST_F(JournalTest, RemovedRecordMayComeBackUntilTheJournalIsSynced) {
+  ASSERT_TRUE(journal.Write(SmallRecord()).ok());
   ASSERT_TRUE(journal.Remove("x").ok());
+  EXPECT_THAT(journal.ReadAll()->records, IsEmpty());
+  directory.LosePower();
+  EXPECT_THAT(journal.ReadAll()->records, SizeIs(1));
+  ASSERT_TRUE(journal.Remove("x").ok());
+  ASSERT_TRUE(journal.Sync().ok());
   directory.LosePower();
   EXPECT_THAT(journal.ReadAll()->records, IsEmpty());
 }
