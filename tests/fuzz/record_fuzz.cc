@@ -48,7 +48,9 @@ void CheckFile(std::string_view content) {
 void CheckRecord(const v1::JournalRecord& record) {
   const std::string file = EncodeRecord(record);
   const auto again = DecodeRecord(file);
-  Check(again.ok() && EncodeRecord(*again) == file, "a record reads back", record.DebugString());
+  // Compared as text: labels have no order on the wire.
+  Check(again.ok() && again->DebugString() == record.DebugString(), "a record reads back",
+        record.DebugString());
   Check(!DecodeRecord(file.substr(0, file.size() - 1)).ok(), "a truncated record is refused");
   if (record.id() != "real") RecoverBeside(record.id() + ".record", file);
 }
