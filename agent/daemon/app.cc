@@ -117,8 +117,11 @@ void StayInMemory() {
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
   if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0 ||
       mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    spdlog::warn("cannot stay in memory ({}): leases may end late when the host runs out of it",
-                 strerror(errno));
+    spdlog::warn(
+        "cannot stay in memory ({}): leases may end late when the host runs out of it; start "
+        "faultd "
+        "with an unlimited RLIMIT_MEMLOCK, as faultd.service does",
+        strerror(errno));
 }
 
 // What the kinds that the policy allows need, and what it takes to put the host back.
