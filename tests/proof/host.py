@@ -148,20 +148,19 @@ class Host:
     # Daemons.
 
     def start(self, with_aws=False):
+        self.add_daemon(with_aws)
+        self.reconnect()
+
+    def start_second(self, with_aws=False):
+        """Beside the one that is there: it gets the lock when the first is gone."""
+        self.add_daemon(with_aws, wait=False)
+
+    def add_daemon(self, with_aws, wait=True):
         config = f'[ecs]\nagent = "{self.aws.url}"\n' if with_aws else ""
         daemon = HostDaemon(directory=self.base, config=config)
         daemon.environment = {**self.hook.environment, **(self.aws.environment if with_aws else {})}
-        daemon.start()
-        daemon.channel.close()
-        self.daemons.append(daemon)
-        self.reconnect()
-        return daemon
-
-    def start_second(self):
-        """Beside the one that is there: it gets the lock when the first is gone."""
-        daemon = HostDaemon(directory=self.base)
-        daemon.environment = self.hook.environment
-        daemon.wait_for_ready = lambda _: None
+        if not wait:
+            daemon.wait_for_ready = lambda _: None
         daemon.start()
         daemon.channel.close()
         self.daemons.append(daemon)

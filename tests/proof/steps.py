@@ -150,7 +150,7 @@ class Steps:
                      "daemon and guardian are gone", LONGEST)
 
     def second(self):
-        self.host.start_second()
+        self.host.start_second(self.with_aws)
 
     def clock(self, seconds):
         self.host.hook.set(shift=seconds)
