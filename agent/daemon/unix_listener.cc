@@ -36,7 +36,11 @@ StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(AsioLoop& loop, const
                                                            std::function<void(UniqueFd)> accepted) {
   std::unique_ptr<UnixListener> listener(new UnixListener(loop, path));
   // Made under another name, so that whoever sees the socket can use it.
-  const std::string draft = path + ".new";
+  struct Draft {
+    ~Draft() { unlink(path.c_str()); }
+    const std::string path;
+  } const made{path + ".new"};
+  const std::string& draft = made.path;
   unlink(draft.c_str());
   boost::system::error_code error;
   stream_protocol::acceptor& acceptor = listener->acceptor_;

@@ -30,6 +30,15 @@ uint32_t Checksum(std::string_view data) {
       crc32(0, reinterpret_cast<const Bytef*>(data.data()), static_cast<uInt>(data.size())));
 }
 
+// An error of the disk may be over at once; what is set aside for it would never be reverted.
+StatusOr<std::string> ReadPatiently(Directory& directory, const std::string& name) {
+  constexpr int kAttempts = 3;
+  StatusOr<std::string> file = directory.Read(name);
+  for (int attempt = 1; attempt < kAttempts && ErrnoOf(file.status()) != 0; ++attempt)
+    file = directory.Read(name);
+  return file;
+}
+
 }  // namespace
 
 std::string EncodeRecord(const v1::JournalRecord& record) {
@@ -84,7 +93,7 @@ StatusOr<Journal::Content> Journal::ReadAll() {
     if (name.ends_with(kAsideSuffix)) continue;
     Status problem = absl::DataLossError("is not named like a record");
     if (name.ends_with(kSuffix)) {
-      StatusOr<std::string> file = directory_.Read(name);
+      StatusOr<std::string> file = ReadPatiently(directory_, name);
       StatusOr<v1::JournalRecord> record = file.ok() ? DecodeRecord(*file) : file.status();
       problem = record.status();
       if (record.ok() && StrCat(record->id(), kSuffix) != name) {

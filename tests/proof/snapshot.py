@@ -13,7 +13,7 @@ import lab
 # Of a file system in memory the size of a directory is that of its names, which is no difference of its own.
 IGNORED_FILES = re.compile(
     r"/(log|notify|faultd\.toml|policy\.toml|page"
-    r"|run/faultd\.sock"  # stays after a crash until the next start
+    r"|run/faultd\.sock(\.new)?"  # stays after a crash until the next start
     r"|state/journal/.*\.aside"  # records that cannot be read are kept
     r"|state/safety-lever\.json|audit|audit/.*)$")
 NUMBERS = re.compile(r"^\d+: |@if\d+|@\w+(?=:)|link-netnsid \d+|numtxqueues.*|promiscuity \d+ +|allmulti \d+ +")

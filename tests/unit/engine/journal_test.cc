@@ -145,6 +145,17 @@ TEST_F(JournalTest, FilesThatAreNoRecordsAreNamedWithTheReason) {
             absl::DataLossError("record notes.txt: is not named like a record"));
 }
 
+TEST_F(JournalTest, ErrorOfTheDiskThatPassesIsNoReasonToGiveARecordUp) {
+  ASSERT_TRUE(journal.Write(SmallRecord()).ok());
+  script.Reset();
+  script.FailAt(2);
+  EXPECT_THAT(journal.ReadAll()->records, SizeIs(1));
+  script.Reset();
+  script.FailAll("read file");
+  EXPECT_THAT(journal.ReadAll()->records, IsEmpty());
+  EXPECT_THAT(journal.ReadAll()->unreadable, SizeIs(1));
+}
+
 TEST_F(JournalTest, FilesSetAsideAreKeptAndNotReadAgain) {
   directory.files()["bad.record"] = "faultd";
   ASSERT_TRUE(journal.SetAside("bad.record").ok());
