@@ -58,17 +58,14 @@ function(faultd_use_precompiled precompiled)
   endif()
 endfunction()
 
-# faultd_library(name SOURCES … LINK … [PRECOMPILED headers]): a static library of one layer. Headers are included from
+# faultd_library(name SOURCES … LINK …): a static library of one layer. Headers are included from
 # the root of agent/ ("kernel/links.h").
 function(faultd_library name)
-  cmake_parse_arguments(arg "" "PRECOMPILED" "SOURCES;LINK" ${ARGN})
-  if(NOT arg_PRECOMPILED)
-    set(arg_PRECOMPILED faultd_agent_headers)
-  endif()
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/agent)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE faultd_options)
-  faultd_use_precompiled(${arg_PRECOMPILED} ${name})
+  faultd_use_precompiled(faultd_agent_headers ${name})
 endfunction()
 
 # faultd_executable(name SOURCES … LINK …): a program of ours, fit for distributions with an older glibc.
