@@ -119,8 +119,7 @@ void StayInMemory() {
       mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
     spdlog::warn(
         "cannot stay in memory ({}): leases may end late when the host runs out of it; start "
-        "faultd "
-        "with an unlimited RLIMIT_MEMLOCK, as faultd.service does",
+        "faultd with an unlimited RLIMIT_MEMLOCK, as faultd.service does",
         strerror(errno));
 }
 

@@ -172,7 +172,7 @@ inline Inject(fault) {
   Done()
 }
 
-/* Engine::ContinueRevert: the record goes once the fault is seen gone */
+/* Engine::ContinueRevert, RecoverRecord: the record goes once the fault is seen gone */
 inline Revert(fault) {
 #ifdef RECORD_GOES_FIRST
   RemoveRecord(fault);
@@ -192,9 +192,8 @@ inline Revert(fault) {
 /* RecoverRecord, and SetAside for what cannot be read */
 inline RecoverFault(fault) {
   if
-  :: record[fault] == torn -> RemoveRecord(fault)
-  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> PutBack(fault); RemoveRecord(fault)
-  :: record[fault] == readable && ENDED_WITH_BOOT(fault) -> RemoveRecord(fault)
+  :: record[fault] == torn || (record[fault] == readable && ENDED_WITH_BOOT(fault)) -> RemoveRecord(fault)
+  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> Revert(fault)
   :: else
   fi
 }
