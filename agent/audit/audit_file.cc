@@ -70,6 +70,11 @@ Status AuditFile::Sync() {
   return ErrnoStatus(errno, StrCat("sync ", place_.path()));
 }
 
+void AuditFile::Close() {
+  fd_.Reset();
+  head_fd_.Reset();
+}
+
 Status AuditFile::Open() {
   if (mkdir(place_.directory.c_str(), 0700) != 0 && errno != EEXIST)
     return ErrnoStatus(errno, StrCat("make directory ", place_.directory));

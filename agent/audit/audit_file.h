@@ -28,6 +28,8 @@ class AuditFile {
   // Returns the line. On errors nothing is left of it, and the next call tries everything anew.
   StatusOr<std::string> Append(const AuditEntry& entry);
   Status Sync();
+  // The next call opens them again.
+  void Close();
 
  private:
   Status Open();

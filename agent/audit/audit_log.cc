@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/disk_thread.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -24,7 +25,7 @@ void LogEntry(const AuditEntry& entry, const std::string& line) {
 }  // namespace
 
 AuditLog::AuditLog(AuditPlace place, const Clock& clock)
-    : clock_(clock), file_(std::move(place)), thread_([this] { Run(); }) {}
+    : clock_(clock), file_(std::move(place)), thread_(StartDiskThread([this] { Run(); })) {}
 
 AuditLog::~AuditLog() {
   {
@@ -96,6 +97,7 @@ void AuditLog::Run() {
   lock.unlock();
   WriteMissing();
   file_.Sync().IgnoreError();
+  file_.Close();  // its descriptors are those of this thread
 }
 
 void AuditLog::Write(const AuditEntry& entry) {

@@ -15,7 +15,7 @@ namespace faultd {
 // every entry. A thread of its own writes, so that no disk holds up whoever has something to tell;
 // what cannot be written is counted, and the count is written as soon as possible. So are failures
 // beyond kMostFailures a second, or a flood of them would push everything else out. Used from any
-// thread.
+// thread. Opens nothing before the first entry; see StartDiskThread for when to make it.
 class AuditLog {
  public:
   AuditLog(AuditPlace place, const Clock& clock);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "base/disk_thread.h"
 #include "base/file_io.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
@@ -30,6 +31,7 @@ bool MetricStore::SaveSoon(std::function<std::string()> make) {
   if (writer_.joinable()) writer_.join();
   try {
     writer_ = std::thread([this, make = std::move(make)] {
+      KeepStandardDescriptors();
       if (const Status status = Write(make()); !status.ok()) {
         spdlog::warn("not kept over a restart: {}", std::string(status.message()));
       }

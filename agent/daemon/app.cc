@@ -35,6 +35,7 @@
 #include "daemon/publishing.h"
 #include "daemon/tcp_listener.h"
 #include "daemon/unix_listener.h"
+#include "daemon/worker_thread.h"
 #include "engine/engine.h"
 #include "engine/recovery.h"
 #include "engine/state_paths.h"
@@ -82,8 +83,6 @@ StatusOr<FileLock> TakeLock(const std::string& path) {
 // Nothing is served before the host is as it was: tried until it is.
 Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::string& boot_id,
                       const Clock& clock) {
-  for (const std::string& directory : {paths.directory, paths.journal()})
-    RETURN_IF_ERROR(RemoveHalfWritten(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
                    OpenLinuxKernelForRemoval(paths.directory));
   NetworkPlane network(*kernel, clock);
@@ -94,10 +93,13 @@ Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::stri
           const LogAbout fault(about);
           spdlog::warn("recovery: {}", line);
         });
-    if (status.ok()) return status;
+    if (status.ok()) break;
     spdlog::error("recovery: not done yet, trying again: {}", std::string(status.message()));
     std::this_thread::sleep_for(std::chrono::milliseconds(50 << std::min(attempt, 8)));
   }
+  for (const std::string& directory : {paths.directory, paths.journal()})
+    RETURN_IF_ERROR(RemoveHalfWritten(directory));
+  return absl::OkStatus();
 }
 
 // Each probe that hangs holds a socket, and reverting needs descriptors too: 1024, the usual limit
@@ -176,12 +178,13 @@ class App {
   AsioResolver dns_;
   SystemdNotifier notifier_;
   std::string boot_id_;
-  std::optional<FileLock> lock_;
-  std::optional<AuditLog> audit_;
+  std::optional<FileLock> lock_;  // goes last
   std::unique_ptr<Directory> state_directory_;
-  std::optional<SafetyLever> lever_;
   std::unique_ptr<Directory> directory_;
   std::optional<Journal> journal_;
+  std::unique_ptr<WorkerThread> worker_;
+  std::optional<AuditLog> audit_;
+  std::optional<SafetyLever> lever_;
   std::unique_ptr<Kernel> kernel_;
   std::optional<AwsSession> aws_;
   std::optional<HostResolver> resolver_;
@@ -219,15 +222,17 @@ Status App::Start() {
   ASSIGN_OR_RETURN(boot_id_, ReadBootId());
   // First of all: the lock in a directory of somebody else would keep nobody out.
   ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
+  ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
+  journal_.emplace(*directory_);
+  // Threads that wait for disks, before there is anything that must go when the daemon is killed.
+  ASSIGN_OR_RETURN(worker_, WorkerThread::Start(loop_));
+  audit_.emplace(options_.config.audit, clock_);
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
   // Before it has the lock there is nothing to put back, so they may just end it.
   end_signals_.emplace(context_, SIGTERM, SIGINT);
-  audit_.emplace(options_.config.audit, clock_);
   lever_.emplace(*state_directory_);
   if (Status refusal = lever_->Refusal(); !refusal.ok())
     spdlog::warn("{}", std::string(refusal.message()));
-  ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
-  journal_.emplace(*directory_);
   RETURN_IF_ERROR(Annotate(RecoverAtStart(paths, *journal_, boot_id_, clock_), "recovery"));
   const std::string stress =
       options_.stress.empty() ? ProgramBeside("faultd-stress") : options_.stress;
@@ -240,7 +245,8 @@ Status App::Start() {
                      .network = *network_,
                      .ecs = &*ecs_,
                      .journal_directory = paths.journal()});
-  engine_.emplace(*host_, *journal_, loop_, *resolver_, clock_, boot_id_, options_.config.lookups);
+  engine_.emplace(*host_, *journal_, *worker_, loop_, *resolver_, clock_, boot_id_,
+                  options_.config.lookups);
   engine_->SetPolicy(options_.policy);
   engine_->SetSafetyLever(&*lever_);
   AuditFaultEnds(*engine_, *audit_);
@@ -253,6 +259,7 @@ Status App::Start() {
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,
       options_.state_dir);
   RETURN_IF_ERROR(guardian_->Start());
+  engine_->WatchRecords([this](const std::string& id, bool gone) { guardian_->Tell(id, gone); });
   publishing_.emplace(loop_, clock_, *aws_, options_.config.publish,
                       Publishing::Place{options_.state_dir, options_.config.socket_group, boot_id_},
                       *engine_);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -52,12 +53,22 @@ StatusOr<UniqueFd> GuardianProcess::Spawn() {
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "start the guardian: pipe");
   UniqueFd read_end(ends[0]);
   const UniqueFd write_end(ends[1]);
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return ErrnoStatus(errno, "start the guardian: make a socket pair");
+  listener_ = UniqueFd(ends[0]);
+  const UniqueFd guardians_end(ends[1]);
   StatusOr<Process> process =
       Process::Spawn(program_, {"--watch", StrCat(getpid()), "--state-dir", state_dir_},
-                     {.output = write_end.get()});
+                     {.input = guardians_end.get(), .output = write_end.get()});
   RETURN_IF_ERROR(Annotate(process.status(), "start the guardian"));
   process_ = *std::move(process);
   return read_end;
+}
+
+// One that does not listen believes what the records say, which is safe.
+void GuardianProcess::Tell(const std::string& id, bool gone) {
+  const std::string word = (gone ? "-" : "+") + id;
+  (void)send(listener_.get(), word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void GuardianProcess::Restart() {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "base/unique_fd.h"
 #include "daemon/asio_loop.h"
 #include "kernel/process.h"
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -25,6 +26,9 @@ class GuardianProcess {
   Status Start();
   // The next end of the guardian is wanted: it stays until this process is gone.
   void StopWatching();
+  // What the guardian must know of a fault: that it begins, or that it was seen gone, before its
+  // record is written or removed.
+  void Tell(const std::string& id, bool gone);
   // 0 while none is on guard.
   pid_t pid() const { return on_guard_ ? process_->pid() : 0; }
 
@@ -41,6 +45,7 @@ class GuardianProcess {
   const std::string program_;
   const std::string state_dir_;
   std::optional<Process> process_;
+  UniqueFd listener_;  // what is said here, the guardian hears
   bool on_guard_ = false;
   boost::asio::posix::stream_descriptor ready_;
   Loop::TimerId too_late_ = Loop::kNoTimer;

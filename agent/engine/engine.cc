@@ -9,23 +9,15 @@
 #include "engine/fault_log.h"
 
 namespace faultd {
-namespace {
-
-Status NoSuchFault(const std::string& id) {
-  return absl::NotFoundError(
-      StrCat("there is no fault ", id, "; `faultctl list` shows those there are"));
-}
-
-}  // namespace
-
 bool IsOver(v1::FaultState state) {
   return state == v1::FAULT_STATE_REVERTED || state == v1::FAULT_STATE_FAILED;
 }
 
-Engine::Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
-               std::string boot_id, NameLookups lookups)
+Engine::Engine(Host& host, Journal& journal, Worker& worker, Loop& loop, Resolver& resolver,
+               const Clock& clock, std::string boot_id, NameLookups lookups)
     : host_(host),
       journal_(journal),
+      worker_(worker),
       loop_(loop),
       resolver_(resolver),
       clock_(clock),
@@ -50,8 +42,7 @@ void Engine::SetPolicy(const Policy& policy) {
 }
 
 StatusOr<v1::Fault> Engine::Get(const std::string& id) {
-  Entry* entry = Find(id);
-  if (entry == nullptr) return NoSuchFault(id);
+  ASSIGN_OR_RETURN(Entry* entry, Lookup(id));
   if (entry->fault.state() == v1::FAULT_STATE_ACTIVE) {
     StatusOr<v1::Effect> effect = entry->kind->observe(id, host_);
     if (effect.ok()) {
@@ -65,8 +56,7 @@ StatusOr<v1::Fault> Engine::Get(const std::string& id) {
 }
 
 StatusOr<std::string> Engine::OwnerOf(const std::string& id) {
-  const Entry* entry = Find(id);
-  if (entry == nullptr) return NoSuchFault(id);
+  ASSIGN_OR_RETURN(const Entry* entry, Lookup(id));
   return entry->fault.owner();
 }
 
@@ -91,75 +81,9 @@ std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64
   return faults;
 }
 
-StatusOr<v1::Fault> Engine::Renew(const v1::RenewLeaseRequest& request) {
-  Entry* entry = Find(request.id());
-  if (entry == nullptr) return NoSuchFault(request.id());
-  RETURN_IF_ERROR(LeverRefusal());
-  RETURN_IF_ERROR(ValidateLease(request.has_duration(), request.duration()));
-  RETURN_IF_ERROR(CheckDryRunOnly(policy_));
-  RETURN_IF_ERROR(CheckWishNow(*entry->kind, FromProto(request.duration()), entry->all_traffic));
-  v1::Fault& fault = entry->fault;
-  if (fault.state() != v1::FAULT_STATE_ACTIVE) {
-    return absl::AbortedError(StrCat("fault ", fault.id(), " is ", FaultState_Name(fault.state()),
-                                     "; only an active fault can be renewed"));
-  }
-  if (!fault.lease().renewable()) {
-    return PreconditionError("LEASE", fault.id(),
-                             StrCat("fault ", fault.id(), " was injected as not renewable"));
-  }
-  const BootTime before =
-      std::exchange(entry->deadline, clock_.Now() + FromProto(request.duration()));
-  // The record first: the guardian must never think that the lease is over while the daemon does
-  // not.
-  if (Status written = WriteRecord(*entry); !written.ok()) {
-    // The new record may be on disk all the same.
-    entry->deadline = before;
-    WriteRecord(*entry).IgnoreError();
-    return written;
-  }
-  *fault.mutable_lease()->mutable_duration() = request.duration();
-  ArmLease(*entry);
-  LogFault(spdlog::level::info, fault, "lease renewed for {}",
-           FormatDuration(FromProto(request.duration())));
-  Notify(*entry);
-  return Snapshot(*entry);
-}
-
-Status Engine::Hold(const std::string& id, const std::string& actor) {
-  Entry* entry = Find(id);
-  if (entry == nullptr) return NoSuchFault(id);
-  RETURN_IF_ERROR(LeverRefusal());
-  if (entry->fault.state() != v1::FAULT_STATE_ACTIVE &&
-      entry->fault.state() != v1::FAULT_STATE_PENDING) {
-    return absl::AbortedError(StrCat("fault ", id, " is over or being reverted"));
-  }
-  if (!entry->fault.lease().held_by().empty()) {
-    return PreconditionError("HOLD", id,
-                             StrCat("fault ", id, " is held by ", entry->fault.lease().held_by()));
-  }
-  loop_.Cancel(std::exchange(entry->grace_timer, Loop::kNoTimer));
-  entry->fault.mutable_lease()->set_held_by(actor);
-  Notify(*entry);
-  return absl::OkStatus();
-}
-
-void Engine::Release(const std::string& id, std::chrono::nanoseconds grace) {
-  Entry* entry = Find(id);
-  if (entry == nullptr || entry->fault.lease().held_by().empty()) return;
-  entry->fault.mutable_lease()->clear_held_by();
-  if (entry->fault.state() == v1::FAULT_STATE_REVERTING || IsOver(entry->fault.state())) return;
-  if (grace.count() <= 0) return StartRevert(*entry, v1::END_REASON_HOLDER_GONE);
-  LogFault(spdlog::level::warn, entry->fault,
-           "its holder is gone; reverting in {} unless it is held again", FormatDuration(grace));
-  entry->grace_timer = loop_.At(clock_.Now() + grace, [this, id] {
-    if (Entry* orphan = Find(id)) StartRevert(*orphan, v1::END_REASON_HOLDER_GONE);
-  });
-  Notify(*entry);
-}
-
 void Engine::Check(const std::string& id) {
-  Entry* entry = Find(id);
-  if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_ACTIVE) return;
+  Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
+  if (entry == nullptr) return;
   entry->check_timer =
       loop_.At(clock_.Now() + entry->kind->observe_interval, [this, id] { Check(id); });
   if (auto fault = Get(id); fault.ok() && fault->state() == v1::FAULT_STATE_ACTIVE) {
@@ -181,9 +105,15 @@ Engine::Entry* Engine::Find(const std::string& id) {
   return found == entries_.end() ? nullptr : found->second.get();
 }
 
-Engine::Entry* Engine::FindPending(const std::string& id) {
+Engine::Entry* Engine::FindIn(v1::FaultState state, const std::string& id) {
   Entry* entry = Find(id);
-  return entry != nullptr && entry->fault.state() == v1::FAULT_STATE_PENDING ? entry : nullptr;
+  return entry != nullptr && entry->fault.state() == state ? entry : nullptr;
+}
+
+StatusOr<Engine::Entry*> Engine::Lookup(const std::string& id) {
+  if (Entry* entry = Find(id)) return entry;
+  return absl::NotFoundError(
+      StrCat("there is no fault ", id, "; `faultctl list` shows those there are"));
 }
 
 void Engine::Count(size_t active) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "engine/request.h"
 #include "engine/resolver.h"
 #include "engine/safety_lever.h"
+#include "engine/worker.h"
 #include "faultd/v1/fault_service.pb.h"
 #include "faults/fault_kind.h"
 
@@ -29,16 +31,16 @@ struct NameLookups {
 };
 
 // All faults of this daemon and their lives: validate, plan, journal, inject, verify, ACTIVE,
-// revert, verify, delete the record. Everything happens on the loop's thread; callbacks are called
-// on it.
+// revert, verify, delete the record. Everything happens on the loop's thread, where callbacks are
+// called, but for what waits for the journal's disk: that is left to the worker.
 class Engine {
  public:
   using FaultCallback = std::function<void(StatusOr<v1::Fault>)>;
   using PlanCallback = std::function<void(StatusOr<v1::PlanFaultResponse>)>;
   using WatchId = uint64_t;
 
-  Engine(Host& host, Journal& journal, Loop& loop, Resolver& resolver, const Clock& clock,
-         std::string boot_id, NameLookups lookups);
+  Engine(Host& host, Journal& journal, Worker& worker, Loop& loop, Resolver& resolver,
+         const Clock& clock, std::string boot_id, NameLookups lookups);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -73,7 +75,8 @@ class Engine {
   // first), which then becomes the number of the last one returned, or 0 when there are no more.
   std::vector<v1::Fault> ListPage(bool include_ended, size_t limit, uint64_t& after);
 
-  StatusOr<v1::Fault> Renew(const v1::RenewLeaseRequest& request);
+  // Answers once the new lease counts. A lease that ends before that has ended: ABORTED.
+  void Renew(const v1::RenewLeaseRequest& request, FaultCallback done);
 
   // Answers once the fault is seen gone. A fault that is over is answered at once.
   void Revert(const std::string& id, v1::EndReason reason, FaultCallback done);
@@ -84,7 +87,9 @@ class Engine {
   // all is gone. Engaging it again keeps the first reason.
   void EngageLever(const std::string& reason, const std::string& actor,
                    std::function<void(v1::SafetyLever)> done);
-  StatusOr<v1::SafetyLever> ReleaseLever(const std::string& actor);
+  // ABORTED when it is engaged again meanwhile.
+  void ReleaseLever(const std::string& actor,
+                    std::function<void(StatusOr<v1::SafetyLever>)> done);
 
   // Keeps a PENDING or ACTIVE fault alive only as long as its holder: FAILED_PRECONDITION when it
   // has one.
@@ -98,6 +103,11 @@ class Engine {
   // Calls `changed` with active_count() whenever it has changed. To be set once.
   void WatchCount(std::function<void(size_t active)> changed) {
     count_changed_ = std::move(changed);
+  }
+  // Calls `tell` before the first record of a fault is written, and with `gone` when the fault was
+  // seen gone, before its record is removed. To be set once.
+  void WatchRecords(std::function<void(const std::string& id, bool gone)> tell) {
+    tell_of_record_ = std::move(tell);
   }
 
   // From now on nothing is accepted; reverts all and calls `done` when all is gone. Remote faults
@@ -118,8 +128,8 @@ class Engine {
     const FaultKind* kind = nullptr;
     v1::Undo undo;
     uint64_t number = 0;  // order of creation
-    BootTime deadline{0};
-    BootTime ended{0};
+    BootTime deadline{0};   // of its lease
+    BootTime lease_end{0};  // when the lease timer ends it: earlier while a shorter lease is written
     bool journaled = false;  // a record may be on disk
     bool touched = false;    // inject was called
     bool all_traffic = false;
@@ -144,20 +154,34 @@ class Engine {
   void StartGuards(Entry& entry);
   void ResolveNames(Entry& entry);
   void Survey(Entry& entry);
-  void Activate(Entry& entry);
-  Status WriteRecord(const Entry& entry);
+  void Activate(const std::string& id);
+  Status PlanEntry(Entry& entry);
   void ContinueInject(const std::string& id);
   void AnswerRepeated(Entry& entry, FaultCallback done);
-  void ArmLease(Entry& entry);
   StatusOr<v1::PlanFaultResponse> PlanNow(const FaultKind& kind,
                                           const v1::PlanFaultRequest& request,
                                           const ResolvedNames& names);
+
+  // engine_lease.cc
+  Status CheckRenewal(const Entry& entry, const v1::RenewLeaseRequest& request) const;
+  void WriteRenewal(const v1::RenewLeaseRequest& request, const FaultCallback& done);
+  void FinishRenewal(const v1::RenewLeaseRequest& request, BootTime end, const Status& written,
+                     const FaultCallback& done);
+  void ArmLease(Entry& entry, BootTime end);
+  void EndLeases();
+
+  // engine_record.cc
+  void InTurn(std::function<void()> begin);
+  void EndTurn();
+  void WriteRecord(const Entry& entry, BootTime deadline, std::function<void(const Status&)> done);
+  void RemoveRecord(Entry& entry);
 
   // engine.cc
   void Check(const std::string& id);
   void Forget(const std::string& id);
   Entry* Find(const std::string& id);
-  Entry* FindPending(const std::string& id);
+  Entry* FindIn(v1::FaultState state, const std::string& id);
+  StatusOr<Entry*> Lookup(const std::string& id);
   void Count(size_t active);
   v1::Fault Snapshot(const Entry& entry) const;
   void Notify(const Entry& entry);
@@ -167,9 +191,11 @@ class Engine {
 
   // engine_revert.cc
   void StartRevert(Entry& entry, v1::EndReason reason);
+  void EndEffects(const std::vector<std::string>& ids);
   void GiveUpRemote(const std::function<void()>& finish);
   void TakeLastLook(Entry& entry);
   void ContinueRevert(const std::string& id);
+  void RetryRevert(Entry& entry, const Status& error);
   void Finish(Entry& entry);
   void Fail(Entry& entry, const Status& error);
   void TrimHistory();
@@ -181,10 +207,14 @@ class Engine {
   void RefreshNames(const std::string& id);
   void NoteAddresses(Entry& entry, const ResolvedNames& resolved);
   static ResolvedNames NamesInUse(const Entry& entry);
-  void ApplyNames(Entry& entry);
+  void ApplyNames(const std::string& id);
+  void InjectNames(const std::string& id, const std::string& summary, const v1::Undo& before,
+                   const Status& written);
+  static void WarnOfOldAddresses(const Entry& entry, const Status& why);
 
   Host& host_;
   Journal& journal_;
+  Worker& worker_;
   Loop& loop_;
   Resolver& resolver_;
   const Clock& clock_;
@@ -194,11 +224,16 @@ class Engine {
   GuardWatcher* guards_ = nullptr;
   SafetyLever* lever_ = nullptr;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
+  // Of those that are over, in the order of their ends: when, and the number, for the id.
+  std::map<std::pair<BootTime, uint64_t>, std::string> history_;
+  bool turn_taken_ = false;
+  std::deque<std::function<void()>> turns_;  // that wait for it
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
   WatchId next_watch_ = 1;
   uint64_t next_number_ = 1;
   size_t active_ = 0;  // entries that are not over
   std::function<void(size_t)> count_changed_;
+  std::function<void(const std::string&, bool)> tell_of_record_;
   bool stopping_ = false;
   Loop::TimerId remote_timer_ = Loop::kNoTimer;  // gives up on remote faults
   // Callbacks that outlive the engine do nothing.

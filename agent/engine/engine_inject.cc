@@ -64,7 +64,7 @@ void Engine::StartGuards(Entry& entry) {
   entry.guards = guards_->Start(
       {guards.begin(), guards.end()},
       [this, id](const Status& ready) {
-        Entry* pending = FindPending(id);
+        Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);
         if (pending == nullptr) return;
         if (!ready.ok()) return Fail(*pending, ready);
         ResolveNames(*pending);
@@ -82,7 +82,7 @@ void Engine::ResolveNames(Entry& entry) {
   const std::vector<std::string> names = entry.kind->names(entry.request.spec());
   if (names.empty()) return Survey(entry);
   ResolveAll(names, [this, id = entry.fault.id()](StatusOr<ResolvedNames> resolved) {
-    Entry* pending = FindPending(id);
+    Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);
     if (pending == nullptr) return;
     if (!resolved.ok()) return Fail(*pending, resolved.status());
     NoteAddresses(*pending, *resolved);
@@ -91,12 +91,14 @@ void Engine::ResolveNames(Entry& entry) {
 }
 
 void Engine::Survey(Entry& entry) {
-  if (entry.kind->survey == nullptr) return Activate(entry);
-  entry.kind->survey(host_, [this, alive = alive_, id = entry.fault.id()](const Status& surveyed) {
-    Entry* pending = *alive ? FindPending(id) : nullptr;
+  const auto activate = [this, id = entry.fault.id()] { Activate(id); };
+  if (entry.kind->survey == nullptr) return InTurn(activate);
+  entry.kind->survey(host_, [this, alive = alive_, activate,
+                             id = entry.fault.id()](const Status& surveyed) {
+    Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
     if (pending == nullptr) return;
     if (!surveyed.ok()) return Fail(*pending, surveyed);
-    Activate(*pending);
+    InTurn(activate);
   });
 }
 
@@ -138,27 +140,43 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
 }
 
-// From the plan to the injection in one go: nothing else runs on the loop in between.
-void Engine::Activate(Entry& entry) {
-  StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), NamesInUse(entry), host_);
-  if (!plan.ok()) return Fail(entry, plan.status());
+void Engine::Activate(const std::string& id) {
+  Entry* entry = FindIn(v1::FAULT_STATE_PENDING, id);
+  if (entry == nullptr) return EndTurn();
+  if (Status planned = PlanEntry(*entry); !planned.ok()) {
+    Fail(*entry, planned);
+    return EndTurn();
+  }
+  entry->journaled = true;
+  if (tell_of_record_) tell_of_record_(id, /*gone=*/false);
+  ArmLease(*entry, entry->deadline);
+  WriteRecord(*entry, entry->deadline, [this, id](const Status& written) {
+    Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);
+    if (pending != nullptr && written.ok()) {
+      pending->touched = true;
+      ContinueInject(id);
+    } else if (pending != nullptr) {
+      Fail(*pending, written);
+    }
+    EndTurn();
+  });
+}
+
+Status Engine::PlanEntry(Entry& entry) {
+  ASSIGN_OR_RETURN(FaultPlan plan,
+                   entry.kind->plan(entry.request.spec(), NamesInUse(entry), host_));
   const auto lease = FromProto(entry.request.duration());
-  if (Status allowed = CheckWishNow(*entry.kind, lease, plan->all_traffic); !allowed.ok())
-    return Fail(entry, allowed);
-  entry.all_traffic = plan->all_traffic;
-  entry.undo = plan->undo;
-  entry.fault.set_summary(plan->summary);
+  RETURN_IF_ERROR(CheckWishNow(*entry.kind, lease, plan.all_traffic));
+  entry.all_traffic = plan.all_traffic;
+  entry.undo = std::move(plan.undo);
+  entry.fault.set_summary(plan.summary);
   entry.deadline = clock_.Now() + lease;
-  entry.journaled = true;
-  if (Status written = WriteRecord(entry); !written.ok()) return Fail(entry, written);
-  entry.touched = true;
-  ArmLease(entry);
-  ContinueInject(entry.fault.id());
+  return absl::OkStatus();
 }
 
 // Until it is seen, or over before that: the lease ends, or somebody reverts it.
 void Engine::ContinueInject(const std::string& id) {
-  Entry* pending = FindPending(id);
+  Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);
   if (pending == nullptr) return;
   Entry& entry = *pending;
   v1::Fault& fault = entry.fault;
@@ -188,20 +206,6 @@ void Engine::ContinueInject(const std::string& id) {
   Answer(entry.when_active, Snapshot(entry));
 }
 
-Status Engine::WriteRecord(const Entry& entry) {
-  v1::JournalRecord record;
-  record.set_id(entry.fault.id());
-  record.set_boot_id(boot_id_);
-  record.set_deadline_boottime_ns(entry.deadline.count());
-  *record.mutable_undo() = entry.undo;
-  *record.mutable_spec() = entry.fault.spec();
-  *record.mutable_create_time() = entry.fault.create_time();
-  record.set_actor(entry.fault.actor());
-  *record.mutable_labels() = entry.fault.labels();
-  record.set_writer_version(FAULTD_VERSION);
-  return journal_.Write(record);
-}
-
 void Engine::AnswerRepeated(Entry& entry, FaultCallback done) {
   switch (entry.fault.state()) {
     case v1::FAULT_STATE_PENDING:
@@ -221,14 +225,6 @@ void Engine::AnswerRepeated(Entry& entry, FaultCallback done) {
     default:
       done(Snapshot(entry));
   }
-}
-
-void Engine::ArmLease(Entry& entry) {
-  loop_.Cancel(entry.lease_timer);
-  const std::string id = entry.fault.id();
-  entry.lease_timer = loop_.At(entry.deadline, [this, id] {
-    if (Entry* due = Find(id)) StartRevert(*due, v1::END_REASON_LEASE_ENDED);
-  });
 }
 
 void Engine::Plan(const v1::PlanFaultRequest& request, PlanCallback done) {

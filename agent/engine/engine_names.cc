@@ -58,48 +58,57 @@ ResolvedNames Engine::NamesInUse(const Entry& entry) {
 }
 
 void Engine::RefreshNames(const std::string& id) {
-  Entry* entry = Find(id);
-  if (entry == nullptr || entry->fault.state() != v1::FAULT_STATE_ACTIVE) return;
+  Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
+  if (entry == nullptr) return;
   ResolveAll(entry->kind->names(entry->request.spec()),
              [this, id](StatusOr<ResolvedNames> resolved) {
-               Entry* active = Find(id);
-               if (active == nullptr || active->fault.state() != v1::FAULT_STATE_ACTIVE) return;
+               Entry* active = FindIn(v1::FAULT_STATE_ACTIVE, id);
+               if (active == nullptr) return;
                active->resolve_timer =
                    loop_.At(clock_.Now() + lookups_.interval, [this, id] { RefreshNames(id); });
-               if (!resolved.ok()) {
-                 LogFault(spdlog::level::warn, active->fault, "keeping the addresses it has: {}",
-                          std::string(resolved.status().message()));
-                 return;
-               }
+               if (!resolved.ok()) return WarnOfOldAddresses(*active, resolved.status());
                NoteAddresses(*active, *resolved);
-               ApplyNames(*active);
+               InTurn([this, id] { ApplyNames(id); });
              });
 }
 
 // Plans anew with all addresses in use and, when that changes the undo record, writes it and
 // injects again, which changes the fault without a gap. On error the fault stays as it is until the
 // next look-up.
-void Engine::ApplyNames(Entry& entry) {
-  const ResolvedNames names = NamesInUse(entry);
-  const std::string& id = entry.fault.id();
-  StatusOr<FaultPlan> plan = entry.kind->plan(entry.request.spec(), names, host_);
-  Status status = plan.status();
-  if (status.ok() && plan->undo.SerializeAsString() != entry.undo.SerializeAsString()) {
-    const v1::Undo before = std::exchange(entry.undo, plan->undo);
-    status = WriteRecord(entry);
-    if (status.ok())
-      status = entry.kind->inject(id, entry.request.spec(), entry.undo, host_).status();
-    if (status.ok()) {
-      LogFault(spdlog::level::info, entry.fault, "its names have new addresses: {}", plan->summary);
-      Notify(entry);
-    } else {
-      entry.undo = before;
-    }
+void Engine::ApplyNames(const std::string& id) {
+  Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
+  if (entry == nullptr) return EndTurn();
+  StatusOr<FaultPlan> plan = entry->kind->plan(entry->request.spec(), NamesInUse(*entry), host_);
+  if (!plan.ok()) WarnOfOldAddresses(*entry, plan.status());
+  if (!plan.ok() || plan->undo.SerializeAsString() == entry->undo.SerializeAsString())
+    return EndTurn();
+  const v1::Undo before = std::exchange(entry->undo, plan->undo);
+  WriteRecord(*entry, entry->deadline,
+              [this, id, before, summary = plan->summary](const Status& written) {
+                InjectNames(id, summary, before, written);
+                EndTurn();
+              });
+}
+
+void Engine::InjectNames(const std::string& id, const std::string& summary, const v1::Undo& before,
+                         const Status& written) {
+  Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
+  if (entry == nullptr) return;
+  Status status = written;
+  if (status.ok())
+    status = entry->kind->inject(id, entry->request.spec(), entry->undo, host_).status();
+  if (status.ok()) {
+    LogFault(spdlog::level::info, entry->fault, "its names have new addresses: {}", summary);
+    Notify(*entry);
+  } else {
+    entry->undo = before;
+    WarnOfOldAddresses(*entry, status);
   }
-  if (!status.ok()) {
-    LogFault(spdlog::level::warn, entry.fault, "keeping the addresses it has: {}",
-             std::string(status.message()));
-  }
+}
+
+void Engine::WarnOfOldAddresses(const Entry& entry, const Status& why) {
+  LogFault(spdlog::level::warn, entry.fault, "keeping the addresses it has: {}",
+           std::string(why.message()));
 }
 
 }  // namespace faultd

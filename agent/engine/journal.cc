@@ -68,20 +68,18 @@ StatusOr<v1::JournalRecord> DecodeRecord(std::string_view content) {
   return record;
 }
 
+std::string Journal::FileOf(const std::string& id) { return StrCat(id, kSuffix); }
+
 Status Journal::Write(const v1::JournalRecord& record) {
   const std::string attempt = StrCat("write undo record of ", record.id());
   const std::string content = EncodeRecord(record);
   // Text that is no UTF-8 can be written and not be read, and then nobody could put the host back.
   RETURN_IF_ERROR(Annotate(DecodeRecord(content).status(), attempt));
-  return Annotate(directory_.Write(StrCat(record.id(), kSuffix), content), attempt);
+  return Annotate(directory_.Write(FileOf(record.id()), content), attempt);
 }
 
 Status Journal::Remove(const std::string& id) {
-  const std::string name = StrCat(id, kSuffix);
-  const Status removed = directory_.Remove(name);
-  // A read-only file system refuses to remove even what is not there.
-  if (!removed.ok() && absl::IsNotFound(directory_.Read(name).status())) return absl::OkStatus();
-  return Annotate(removed, StrCat("remove undo record of ", id));
+  return Annotate(directory_.Remove(FileOf(id)), StrCat("remove undo record of ", id));
 }
 
 Status Journal::Sync() { return Annotate(directory_.Sync(), "sync the journal"); }
@@ -96,7 +94,7 @@ StatusOr<Journal::Content> Journal::ReadAll() {
       StatusOr<std::string> file = ReadPatiently(directory_, name);
       StatusOr<v1::JournalRecord> record = file.ok() ? DecodeRecord(*file) : file.status();
       problem = record.status();
-      if (record.ok() && StrCat(record->id(), kSuffix) != name) {
+      if (record.ok() && FileOf(record->id()) != name) {
         problem = absl::DataLossError(StrCat("holds the record of ", record->id()));
       }
       if (problem.ok()) content.records.push_back(*std::move(record));

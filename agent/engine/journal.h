@@ -10,7 +10,8 @@
 namespace faultd {
 
 // The undo records on disk, one file per fault (journal.proto has the format). A record is written
-// before the host is changed and removed after the host was seen to be as before.
+// before the host is changed and removed after the host was seen to be as before. Used from any
+// thread, as a Directory is.
 class Journal {
  public:
   explicit Journal(Directory& directory) : directory_(directory) {}
@@ -34,6 +35,8 @@ class Journal {
   Status SetAside(const std::string& name);
   // Names of files that were set aside.
   StatusOr<std::vector<std::string>> ListSetAside();
+
+  static std::string FileOf(const std::string& id);
 
  private:
   Directory& directory_;

@@ -7,15 +7,22 @@
 namespace faultd {
 namespace {
 
-Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& host,
-                     const std::string& boot_id, const RecoveryLog& tell) {
+// What becomes of the records once everything is reverted.
+struct RecordEnds {
+  std::vector<std::string> removed;  // ids
+  std::vector<std::string> aside;    // names of files
+};
+
+Status RecoverRecord(const v1::JournalRecord& record, Host& host, const std::string& boot_id,
+                     const RecoveryLog& tell, RecordEnds& ends) {
   const FaultKind* kind = KindOf(record.undo());
   const auto log = [&](const std::string& line) { tell(line, AboutRecord(record)); };
   if (kind == nullptr) {
     // Written by another version that knows more kinds; what it left must stay findable.
     log(StrCat("fault ", record.id(),
                ": of a kind that this version does not know; record set aside"));
-    return journal.SetAside(record.id() + ".record");
+    ends.aside.push_back(Journal::FileOf(record.id()));
+    return absl::OkStatus();
   }
   if (kind->remote) {
     log(StrCat("fault ", record.id(), ": ", kind->name,
@@ -29,7 +36,8 @@ Status RecoverRecord(Journal& journal, const v1::JournalRecord& record, Host& ho
     RETURN_IF_ERROR(Annotate(StepUntilGone(revert), StrCat("revert fault ", record.id())));
     log(StrCat("fault ", record.id(), ": ", kind->name, " reverted"));
   }
-  return journal.Remove(record.id());
+  ends.removed.push_back(record.id());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -44,11 +52,12 @@ LogSubject AboutRecord(const v1::JournalRecord& record) {
 
 Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log) {
   Status status;
+  RecordEnds ends;
   auto content = journal.ReadAll();
   MergeStatus(status, content.status());
   if (content.ok()) {
     for (const v1::JournalRecord& record : content->records) {
-      MergeStatus(status, RecoverRecord(journal, record, host, boot_id, log));
+      MergeStatus(status, RecoverRecord(record, host, boot_id, log, ends));
     }
     for (const auto& [name, problem] : content->unreadable) {
       // Out of memory or descriptors says nothing about the record.
@@ -57,12 +66,15 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
         continue;
       }
       log(StrCat(ToStd(problem.message()), "; set aside"), {});
-      MergeStatus(status, journal.SetAside(name));
+      ends.aside.push_back(name);
     }
   }
   MergeStatus(status, SweepLeftovers(host, [&log](const std::string& name) {
                 log(StrCat("removing ", name, ", which no record speaks of"), {});
               }));
+  // Last, because a disk that stalls must not keep anything from being reverted.
+  for (const std::string& id : ends.removed) MergeStatus(status, journal.Remove(id));
+  for (const std::string& name : ends.aside) MergeStatus(status, journal.SetAside(name));
   return status;
 }
 

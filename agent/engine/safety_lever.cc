@@ -4,6 +4,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/proto_time.h"
 #include "base/strings.h"
@@ -54,28 +55,41 @@ Status SafetyLever::Refusal() const {
 
 void SafetyLever::Engage(const std::string& reason, const std::string& actor,
                          std::chrono::nanoseconds now) {
-  if (state_.engaged()) return;
-  state_ = Engaged(reason, actor);
-  *state_.mutable_engage_time() = ToTimestamp(std::chrono::floor<std::chrono::milliseconds>(now));
+  const bool released_meanwhile = std::exchange(releasing_, false);
+  if (!state_.engaged()) {
+    state_ = Engaged(reason, actor);
+    *state_.mutable_engage_time() = ToTimestamp(std::chrono::floor<std::chrono::milliseconds>(now));
+  } else if (!released_meanwhile) {
+    return;
+  }
   state_.set_not_durable("it is not written yet");
 }
 
-void SafetyLever::Save() {
-  if (!state_.engaged() || state_.not_durable().empty()) return;
+std::function<Status()> SafetyLever::Save() const {
+  if (!state_.engaged() || state_.not_durable().empty()) return [] { return absl::OkStatus(); };
   v1::SafetyLever saved = state_;
   saved.clear_not_durable();
   std::string json;
   (void)google::protobuf::util::MessageToJsonString(saved, &json).ok();
-  const Status written = directory_.Write(kFile, json + "\n");
-  state_.set_not_durable(std::string(written.message()));
+  return [&directory = directory_, json] { return directory.Write(kFile, json + "\n"); };
 }
 
-Status SafetyLever::Release() {
-  Status removed = directory_.Remove(kFile);
-  if (removed.ok()) removed = directory_.Sync();
-  // A read-only file system refuses to remove even what is not there.
-  if (!removed.ok() && !absl::IsNotFound(directory_.Read(kFile).status()))
-    return Annotate(removed, "release the safety lever");
+void SafetyLever::Saved(const Status& status) {
+  state_.set_not_durable(std::string(status.message()));
+}
+
+std::function<Status()> SafetyLever::Release() {
+  releasing_ = true;
+  return [&directory = directory_]() -> Status {
+    RETURN_IF_ERROR(directory.Remove(kFile));
+    return directory.Sync();
+  };
+}
+
+Status SafetyLever::Released(const Status& removed) {
+  if (!std::exchange(releasing_, false) && state_.engaged())
+    return absl::AbortedError("the safety lever was engaged again meanwhile");
+  RETURN_IF_ERROR(Annotate(removed, "release the safety lever"));
   state_.Clear();
   return absl::OkStatus();
 }

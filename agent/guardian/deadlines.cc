@@ -41,6 +41,13 @@ void DeadlineWatch::Update() {
   }
 }
 
+void DeadlineWatch::NoteGone(const std::string& id) {
+  deadlines_.erase(Journal::FileOf(id));
+  gone_.insert(Journal::FileOf(id));
+}
+
+void DeadlineWatch::NoteBegun(const std::string& id) { gone_.erase(Journal::FileOf(id)); }
+
 std::optional<BootTime> DeadlineWatch::Earliest() const {
   std::optional<BootTime> earliest;
   for (const auto& [name, deadline] : deadlines_) {
@@ -61,7 +68,8 @@ void DeadlineWatch::ReadOne(const std::string& name) {
   deadlines_.erase(name);
   if (!name.ends_with(".record")) return;
   const StatusOr<std::string> content = journal_->Read(name);
-  if (!content.ok()) return;
+  if (absl::IsNotFound(content.status())) gone_.erase(name);
+  if (!content.ok() || gone_.contains(name)) return;
   StatusOr<v1::JournalRecord> record = DecodeRecord(*content);
   if (!record.ok() || record->boot_id() != boot_id_) return;
   // A remote one may be past its deadline because the network is: that does not mean that the

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -22,6 +23,12 @@ class DeadlineWatch {
   int fd() const { return inotify_.get(); }
   void Update();
 
+  // The daemon has seen the fault gone: its record has no deadline any more, however late a disk
+  // that stalls lets it be removed.
+  void NoteGone(const std::string& id);
+  // A new fault has this id.
+  void NoteBegun(const std::string& id);
+
   // The earliest deadline of any record of this boot.
   std::optional<BootTime> Earliest() const;
 
@@ -34,7 +41,8 @@ class DeadlineWatch {
   std::unique_ptr<Directory> journal_;
   std::string boot_id_;
   UniqueFd inotify_;
-  std::map<std::string, BootTime> deadlines_;
+  std::map<std::string, BootTime> deadlines_;  // by the record's file
+  std::set<std::string> gone_;                 // files of records whose fault is gone
 };
 
 }  // namespace faultd

@@ -3,12 +3,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <thread>
 
 #include "base/clock.h"
@@ -45,8 +47,6 @@ class Reverter {
     NetworkPlane network(*kernel_, clock_);
     Host host{*kernel_, network};
     Journal journal(*directory_);
-    for (const std::string& directory : {paths_.directory, paths_.journal()})
-      RemoveHalfWritten(directory).IgnoreError();  // the next start tries again
     Status status;
     for (int i = 0; i < kTries; ++i) {
       status = Recover(journal, host, boot_id_, log);
@@ -54,6 +54,8 @@ class Reverter {
       log(StrCat("not done yet: ", ToStd(status.message())), {});
       std::this_thread::sleep_for(std::chrono::milliseconds(20 << i));
     }
+    for (const std::string& directory : {paths_.directory, paths_.journal()})
+      RemoveHalfWritten(directory).IgnoreError();  // the next start tries again
     return status;
   }
 
@@ -86,15 +88,39 @@ void SetTimer(const UniqueFd& timer, std::optional<BootTime> when) {
   timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
+// Takes in what the daemon says: "+id" when a fault begins, "-id" when it was seen gone. Answers
+// NOT_FOUND when the daemon's end is closed, other errors when there never was one.
+Status Listen(int daemon_says, DeadlineWatch& deadlines) {
+  char word[256];
+  for (;;) {
+    const ssize_t length = recv(daemon_says, word, sizeof(word), MSG_DONTWAIT);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && errno == EAGAIN) return absl::OkStatus();
+    if (length < 0) return ErrnoStatus(errno, "listen to the daemon");
+    if (length == 0) return absl::NotFoundError("the daemon is gone");
+    const std::string id(word + 1, static_cast<size_t>(length) - 1);
+    word[0] == '-' ? deadlines.NoteGone(id) : deadlines.NoteBegun(id);
+  }
+}
+
 // Returns when the daemon is gone, having killed it if it hangs.
 void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueFd& timer) {
+  int daemon_says = STDIN_FILENO;
   for (;;) {
     const auto earliest = deadlines.Earliest();
     SetTimer(timer, earliest ? std::optional(*earliest + kGrace) : std::nullopt);
-    pollfd events[] = {
-        {daemon.fd(), POLLIN, 0}, {deadlines.fd(), POLLIN, 0}, {timer.get(), POLLIN, 0}};
-    if (poll(events, 3, -1) < 0 && errno != EINTR) return;
+    pollfd events[] = {{daemon.fd(), POLLIN, 0},
+                       {deadlines.fd(), POLLIN, 0},
+                       {timer.get(), POLLIN, 0},
+                       {daemon_says, POLLIN, 0}};
+    if (poll(events, std::size(events), -1) < 0 && errno != EINTR) return;
     if (events[0].revents != 0) return;
+    // First: it says that a fault is gone before it removes the record.
+    const Status heard = Listen(daemon_says, deadlines);
+    // A daemon that was killed is not gone as long as a thread of it waits for a disk that stalls.
+    // Its lock is.
+    if (absl::IsNotFound(heard)) return;
+    if (!heard.ok()) daemon_says = -1;
     deadlines.Update();
     const auto overdue = deadlines.Earliest();
     if (overdue && SystemClock().Now() >= *overdue + kGrace) {

@@ -10,7 +10,8 @@ namespace faultd {
 
 // A directory of small files that survive a crash: a file is there with all of its content or not
 // at all. Names must not contain '/'. Symbolic links are never followed, and what is not a regular
-// file of our user is not read: DATA_LOSS. Used from one thread.
+// file of our user is not read: DATA_LOSS. Used from any thread; nobody may write a file while
+// another thread writes or removes it.
 class Directory {
  public:
   virtual ~Directory() = default;

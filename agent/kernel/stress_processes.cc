@@ -8,14 +8,16 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <map>
 #include <set>
 
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "kernel/file_removals.h"
 #include "kernel/process.h"
+#include "kernel/spawner.h"
 #include "kernel/stress_cgroup.h"
-#include "kernel/tagged_files.h"
 #include "kernel/tagged_processes.h"
 
 namespace faultd {
@@ -49,21 +51,16 @@ class LinuxStressProcesses final : public StressProcesses {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
       return ErrnoStatus(errno, "make a socket pair");
     UniqueFd ours(ends[0]);
-    const UniqueFd theirs(ends[1]);
+    UniqueFd theirs(ends[1]);
     if (!cgroup_parent.empty()) RETURN_IF_ERROR(cgroups_.Make(cgroup_parent, id));
-    const uint64_t oom_kills = CountOomKills();
-    ASSIGN_OR_RETURN(Process process, Process::Spawn(program_,
-                                                     {"--fault", id, "--state-dir", state_dir_,
-                                                      "--parent", StrCat(getpid())},
-                                                     {.input = theirs.get()}));
-    const Child& child =
-        children_.emplace(id, Child{std::move(process), std::move(ours), std::nullopt, oom_kills})
-            .first->second;
-    // It does nothing before it has its order, and so all it does is done in the cgroup.
-    if (!cgroup_parent.empty())
-      RETURN_IF_ERROR(cgroups_.Enter(cgroup_parent, id, child.process.pid()));
-    if (send(child.socket.get(), order.data(), order.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-      return ErrnoStatus(errno, "send the order to the stress process");
+    Child child{.socket = std::move(ours),
+                .cgroup_parent = cgroup_parent,
+                .order = order,
+                .oom_kills = CountOomKills()};
+    child.starting = spawner_.Start(
+        program_, {"--fault", id, "--state-dir", state_dir_, "--parent", StrCat(getpid())},
+        std::move(theirs));
+    children_.emplace(id, std::move(child));
     return absl::OkStatus();
   }
 
@@ -71,8 +68,15 @@ class LinuxStressProcesses final : public StressProcesses {
     const auto found = children_.find(id);
     if (found == children_.end()) return absl::DataLossError("its stress process is gone");
     Child& child = found->second;
+    if (child.starting.valid()) {
+      const StatusOr<bool> runs = TakeStarted(child);
+      if (!runs.ok()) children_.erase(found);
+      RETURN_IF_ERROR(runs.status());
+      if (!*runs) return std::nullopt;
+      RETURN_IF_ERROR(GiveOrder(id, child));
+    }
     // Asked before the socket is read, so that nothing it has said is missed.
-    const bool gone = child.process.IsGone();
+    const bool gone = child.process->IsGone();
     if (Receive(child) || !gone) return child.report;
     if (child.end.empty()) child.end = WordsForEnd(child);
     return absl::DataLossError(child.end);
@@ -86,7 +90,7 @@ class LinuxStressProcesses final : public StressProcesses {
   }
 
   StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) override {
-    return RemoveTaggedDirectory(FilesDirectory(id, path));
+    return removals_.Remove(FilesDirectory(id, path));
   }
 
   StatusOr<std::vector<std::string>> ListStrays() override {
@@ -101,12 +105,32 @@ class LinuxStressProcesses final : public StressProcesses {
 
  private:
   struct Child {
-    Process process;
+    std::future<StatusOr<Process>> starting = {};  // valid until `process` or an error is taken
+    std::optional<Process> process = std::nullopt;
     UniqueFd socket;
-    std::optional<std::string> report;
+    std::string cgroup_parent;
+    std::string order;
+    std::optional<std::string> report = std::nullopt;
     uint64_t oom_kills = 0;  // of the kernel, before the process was started
-    std::string end;         // how it ended, once that was asked for
+    std::string end = {};    // how it ended, once that was asked for
   };
+
+  // Takes the process once it is executed; false before that.
+  static StatusOr<bool> TakeStarted(Child& child) {
+    if (child.starting.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+    ASSIGN_OR_RETURN(child.process, child.starting.get());
+    return true;
+  }
+
+  // It does nothing before it has its order, and so all it does is done in the cgroup.
+  Status GiveOrder(const std::string& id, const Child& child) const {
+    if (!child.cgroup_parent.empty())
+      RETURN_IF_ERROR(cgroups_.Enter(child.cgroup_parent, id, child.process->pid()));
+    const std::string& order = child.order;
+    if (send(child.socket.get(), order.data(), order.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+      return ErrnoStatus(errno, "send the order to the stress process");
+    return absl::OkStatus();
+  }
 
   // Reads what there is to read; whether there was anything.
   static bool Receive(Child& child) {
@@ -125,23 +149,27 @@ class LinuxStressProcesses final : public StressProcesses {
 
   static std::string WordsForEnd(const Child& child) {
     const bool oom = CountOomKills() > child.oom_kills;
-    const std::string how = child.process.Reap();
+    const std::string how = child.process->Reap();
     if (oom && how == StrCat("killed by signal ", SIGKILL)) {
-      return StrCat("the kernel killed stress process ", child.process.pid(),
+      return StrCat("the kernel killed stress process ", child.process->pid(),
                     " because memory ran out (OOM killer)");
     }
-    return StrCat("stress process ", child.process.pid(), " ended by itself: ", how);
+    return StrCat("stress process ", child.process->pid(), " ended by itself: ", how);
   }
 
   StatusOr<bool> Kill(const std::string& id) {
     const auto found = children_.find(id);
     if (found == children_.end()) return KillStranger(id);
-    const Process& process = found->second.process;
-    if (!process.IsGone()) {
-      RETURN_IF_ERROR(process.Signal(SIGKILL));
-      if (!process.IsGone()) return false;
+    Child& child = found->second;
+    if (child.starting.valid()) {
+      const StatusOr<bool> runs = TakeStarted(child);
+      if (runs.ok() && !*runs) return false;
     }
-    if (found->second.end.empty()) (void)process.Reap();
+    if (child.process && !child.process->IsGone()) {
+      RETURN_IF_ERROR(child.process->Signal(SIGKILL));
+      if (!child.process->IsGone()) return false;
+    }
+    if (child.process && child.end.empty()) (void)child.process->Reap();
     children_.erase(found);
     return true;
   }
@@ -161,6 +189,8 @@ class LinuxStressProcesses final : public StressProcesses {
   const std::string program_;
   const std::string state_dir_;
   const StressCgroups cgroups_;
+  Spawner spawner_;
+  FileRemovals removals_;
   std::map<std::string, Child> children_;
 };
 

@@ -21,20 +21,20 @@ class StressProcesses {
   // Directory of the cgroup in which the processes' cgroups are made; "" where there is no cgroup
   // v2 that this process may change.
   virtual StatusOr<std::string> CgroupParent() = 0;
-  // Whether Start has got as far as a process, and End has not seen it gone since.
+  // Whether Start was called with success, and End has not seen the process gone since.
   virtual bool Started(const std::string& id) const = 0;
-  // Starts the process for a fault that has none, and hands it the order.
+  // Begins to start the process for a fault that has none; Report hands it the order once it runs.
   virtual Status Start(const std::string& id, const std::string& cgroup_parent,
                        const std::string& order) = 0;
   // The newest report; nullopt before the first. DATA_LOSS, with how it ended, if the process is
-  // gone.
+  // gone; other errors if it could not be started.
   virtual StatusOr<std::optional<std::string>> Report(const std::string& id) = 0;
   // Kills the process, whoever started it, and removes the cgroup. True when both are seen gone.
   virtual StatusOr<bool> End(const std::string& id, const std::string& cgroup_parent) = 0;
 
   // Path of the directory for a fault's files with names.
   static std::string FilesDirectory(const std::string& id, const std::string& path);
-  // Removes it with what is in it, some hundred files at a time. True when it is seen gone. To be
+  // Removes it with what is in it, and does not wait for the disk. True when it is seen gone. To be
   // called when the process is gone.
   virtual StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) = 0;
 

@@ -19,14 +19,11 @@ grpc::ServerUnaryReactor* AgentService::SetSafetyLever(grpc::CallbackServerConte
   return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
     if (Status valid = ValidateLever(call->caller(), *request); !valid.ok())
       return call->Answer(valid);
-    if (!request->engaged()) {
-      return call->AnswerWith(engine_.ReleaseLever(call->caller().actor),
-                              response->mutable_safety_lever());
-    }
-    engine_.EngageLever(request->reason(), call->caller().actor, [=](v1::SafetyLever lever) {
-      call->AnswerWith(StatusOr<v1::SafetyLever>(std::move(lever)),
-                       response->mutable_safety_lever());
-    });
+    const auto answer = [=](StatusOr<v1::SafetyLever> lever) {
+      call->AnswerWith(std::move(lever), response->mutable_safety_lever());
+    };
+    if (!request->engaged()) return engine_.ReleaseLever(call->caller().actor, answer);
+    engine_.EngageLever(request->reason(), call->caller().actor, answer);
   });
 }
 

@@ -96,7 +96,9 @@ grpc::ServerUnaryReactor* FaultService::RenewLease(grpc::CallbackServerContext* 
     spdlog::info("fault {}: renewal asked for by {}", request->id(), call->caller().actor);
     if (Status allowed = MayChange(call->caller(), request->id()); !allowed.ok())
       return call->Answer(allowed);
-    call->AnswerWith(engine_.Renew(*request), response->mutable_fault());
+    engine_.Renew(*request, [=](StatusOr<v1::Fault> fault) {
+      call->AnswerWith(std::move(fault), response->mutable_fault());
+    });
   });
 }
 

@@ -61,6 +61,21 @@ def wait_for(condition, what, deadline=DEADLINE):
     raise AssertionError(f"not within {deadline} s: {what}")
 
 
+@contextlib.contextmanager
+def file_system(size=64 << 20, inodes=4096, options="loop"):
+    """A small ext4 of its own."""
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-disk-"))
+        image, mount = os.path.join(directory, "image"), os.path.join(directory, "mount")
+        os.mkdir(mount)
+        with open(image, "wb") as file:
+            file.truncate(size)
+        run("mkfs.ext4", "-q", "-N", str(inodes), "-m", "0", image)
+        run("mount", "-o", options, image, mount)
+        stack.callback(run, "umount", "--lazy", mount)
+        yield mount
+
+
 def is_sanitized(program):
     """Whether the build has sanitizers."""
     with open(f"{BIN}/{program}", "rb") as file:

@@ -12,7 +12,7 @@ import aws_lab
 import lab
 from lab import tcp_outcome, udp_outcome, wait_for
 from ssm_lab import Command
-from test_stress import MIB, cpu_seconds, file_system, io_bytes, resident_bytes, usage
+from test_stress import MIB, cpu_seconds, io_bytes, resident_bytes, usage
 
 CONFIG = '[ecs]\nagent = "{}"\n[protect]\nendpoints = ["{}"]\n'
 
@@ -24,7 +24,7 @@ class SsmTest(unittest.TestCase):
             cls.network = lab.Network()
             stack.callback(cls.network.close)
             cls.port = stack.enter_context(lab.echo_server(cls.network.peer))
-            cls.disk = stack.enter_context(file_system())
+            cls.disk = stack.enter_context(lab.file_system())
             cls.aws = aws_lab.StandIn()
             stack.callback(cls.aws.close)
             cls.daemon = lab.Daemon(config=CONFIG.format(cls.aws.url, cls.network.v4(7)))

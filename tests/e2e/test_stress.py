@@ -48,21 +48,6 @@ def cgroups(state):
     return found
 
 
-@contextlib.contextmanager
-def file_system(size=64 * MIB, inodes=4096, options="loop"):
-    """A small ext4 of its own."""
-    with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-disk-"))
-        image, mount = os.path.join(directory, "image"), os.path.join(directory, "mount")
-        os.mkdir(mount)
-        with open(image, "wb") as file:
-            file.truncate(size)
-        run("mkfs.ext4", "-q", "-N", str(inodes), "-m", "0", image)
-        run("mount", "-o", options, image, mount)
-        stack.callback(run, "umount", "--lazy", mount)
-        yield mount
-
-
 def usage(path):
     """(free bytes, free inodes) as unprivileged users see them, and the names that are there."""
     room = os.statvfs(path)
@@ -145,7 +130,7 @@ class StressTest(unittest.TestCase):
         self.assertLess(resident_bytes(pid), 256 * MIB)
 
     def test_disk_is_filled_without_a_name(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             fault, _ = self.inject("disk_fill", path=disk, bytes=20 * MIB)
             self.assertLessEqual(usage(disk)[0], before[0] - 20 * MIB)
@@ -155,7 +140,7 @@ class StressTest(unittest.TestCase):
             self.assertEqual(usage(disk), before)
 
     def test_disk_is_filled_to_a_share_or_to_what_is_left(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             fault, _ = self.inject("disk_fill", path=disk, percent_full=80)
             shown = int(run("df", "--output=pcent", disk).split()[-1].rstrip("%"))
@@ -167,7 +152,7 @@ class StressTest(unittest.TestCase):
             self.assertEqual(usage(disk), before)
 
     def test_inodes_run_out(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             fault, _ = self.inject("disk_fill", path=disk, inodes_percent_full=100)
             wait_for(lambda: usage(disk)[1] == 0, "no inode is left")
@@ -177,7 +162,7 @@ class StressTest(unittest.TestCase):
             self.assertEqual(usage(disk), before)
 
     def test_disk_io_reads_and_writes(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             fault, pid = self.inject("disk_io", path=disk, threads=2, block_bytes=4096, read_percent=70, file_bytes=8 * MIB)
             self.wait_for_effect(fault.id, lambda effect: effect.operations > 500, "operations are counted")
@@ -200,7 +185,7 @@ class StressTest(unittest.TestCase):
         self.assertEqual([effect.requested_percent for effect in seen], [10, 10])
 
     def test_several_at_once_end_one_by_one(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             cpu, _ = self.inject("cpu", load_percent=10, core_count=1)
             memory, _ = self.inject("memory", bytes=16 * MIB)
@@ -242,7 +227,7 @@ class StressTest(unittest.TestCase):
         wait_for(lambda: usage(disk)[1] < 1000, "inodes are used up")
 
     def test_sigkill_of_the_daemon(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             self.inject_all(disk)
             self.daemon.kill()
@@ -250,7 +235,7 @@ class StressTest(unittest.TestCase):
             self.assertEqual(usage(disk), before)
 
     def test_sigkill_of_everything(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             self.inject_all(disk)
             guardian = self.daemon.guardians()[0]
@@ -347,12 +332,12 @@ class StressTest(unittest.TestCase):
                                 path="/proc/sys", **fields)
             self.assert_refused(refused, "/etc/passwd is not a directory", kind, path="/etc/passwd", **fields)
             self.assert_refused(grpc.StatusCode.INVALID_ARGUMENT, '"tmp" is not an absolute path', kind, path="tmp", **fields)
-        with file_system() as disk:
+        with lab.file_system() as disk:
             run("mount", "-o", "remount,ro", disk)
             self.assert_refused(refused, "mounted read-only", "disk_fill", path=disk, bytes=MIB)
 
     def test_more_room_than_there_is(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             before = usage(disk)
             self.assert_refused(grpc.StatusCode.FAILED_PRECONDITION, "1GiB is more than there is", "disk_fill",
                                 path=disk, bytes=1 << 30)
@@ -373,7 +358,7 @@ class StressTest(unittest.TestCase):
 
 class FullDiskTest(unittest.TestCase):
     def test_revert_on_a_full_file_system_with_the_journal_on_it(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             os.mkdir(os.path.join(disk, "faultd"))
             daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), policy='[stress]\njournal_reserve = "0"\n')
             daemon.start()
@@ -392,7 +377,7 @@ class FullDiskTest(unittest.TestCase):
                 daemon.stop()
 
     def test_the_journal_keeps_its_reserve(self):
-        with file_system() as disk:
+        with lab.file_system() as disk:
             os.mkdir(os.path.join(disk, "faultd"))
             daemon = lab.Daemon(directory=os.path.join(disk, "faultd"), policy='[stress]\njournal_reserve = "16MiB"\n')
             daemon.start()

@@ -112,7 +112,7 @@ inline Enter() {
 inline Done() { busy = busy & ~ME }
 
 /* Journal::Write, that is PosixDirectory::Write. What a writer that died left under a temporary name
-   counts for nothing (RemoveHalfWritten). */
+   counts for nothing (IsHalfWritten). */
 inline WriteRecord(fault) {
   d_step {
 #ifndef NO_CONTENT_SYNC
@@ -155,32 +155,96 @@ inline PutBack(fault) {
 #endif
 }
 
-/* Engine::Activate and ContinueInject: the record first */
+/* A fault in the daemon. Its worker does what the loop gives it in that order, while the loop goes on; what it
+   gives is a kind of job and a fault. */
+#define NO_FAULT 0
+#define PENDING 1 /* its record is being written */
+#define ACTIVE 2
+#define REVERTING 3 /* seen gone, its record is being removed */
+#define WRITE 1
+#define REMOVE 2
+
+/* Engine::InTurn and Activate: the record first, of one fault at a time */
 inline Inject(fault) {
   atomic {
-    injections > 0 && record[fault] == none ->
+    injections > 0 && !turn && state[fault] == NO_FAULT ->
     injections--;
-    Enter()
+    turn = true;
+    state[fault] = PENDING;
+    jobs!WRITE(fault)
   };
 #ifdef CHANGE_BEFORE_RECORD
+  Enter();
   Change(fault);
-  WriteRecord(fault);
-#else
-  WriteRecord(fault);
-  Change(fault);
-#endif
   Done()
+#endif
 }
 
-/* Engine::ContinueRevert, RecoverRecord: the record goes once the fault is seen gone */
+/* Engine::Activate, when the record is written, and ContinueInject. It may be over by then. */
+inline Written(fault) {
+  if
+  :: atomic {
+    written == fault + 1 && state[fault] == PENDING ->
+    written = 0;
+    turn = false;
+    state[fault] = ACTIVE;
+    Enter()
+  };
+#ifndef CHANGE_BEFORE_RECORD
+    Change(fault);
+#endif
+    Done()
+  :: atomic {
+    written == fault + 1 && state[fault] != PENDING ->
+    written = 0;
+    turn = false
+  }
+  fi
+}
+
+/* Engine::ContinueRevert and RemoveRecord: the record goes once the fault is seen gone. The lease ends, somebody asks
+   for it, or the injection failed; also while the record is being written. */
 inline Revert(fault) {
+  atomic { state[fault] == PENDING || state[fault] == ACTIVE -> Enter() };
 #ifdef RECORD_GOES_FIRST
   RemoveRecord(fault);
-  PutBack(fault)
-#else
-  PutBack(fault);
-  RemoveRecord(fault)
 #endif
+  if
+  :: state[fault] == ACTIVE -> PutBack(fault)
+  :: else
+  fi;
+  Done();
+#ifdef REMOVAL_OVERTAKES
+  RemoveRecord(fault);
+  state[fault] = NO_FAULT
+#else
+  d_step {
+    state[fault] = REVERTING;
+    jobs!REMOVE(fault)
+  }
+#endif
+}
+
+/* WorkerThread::Work: the first job */
+inline DoJob(fault) {
+  atomic { jobs?[WRITE, eval(fault)] && !written -> Enter() };
+  WriteRecord(fault);
+  atomic {
+    Done();
+    jobs?_,_;
+    written = fault + 1
+  }
+}
+
+inline DoRemoval(fault) {
+  atomic {
+    jobs?[REMOVE, eval(fault)] ->
+    Enter();
+    RemoveRecord(fault);
+    Done();
+    jobs?_,_;
+    state[fault] = NO_FAULT /* Engine::Finish */
+  }
 }
 
 #ifdef BOOT_ENDS_ALL
@@ -189,24 +253,36 @@ inline Revert(fault) {
 #define ENDED_WITH_BOOT(fault) (!of_this_boot[fault] && fault == LINKS)
 #endif
 
-/* RecoverRecord, and SetAside for what cannot be read */
+/* RecoverRecord */
 inline RecoverFault(fault) {
   if
-  :: record[fault] == torn || (record[fault] == readable && ENDED_WITH_BOOT(fault)) -> RemoveRecord(fault)
-  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> Revert(fault)
+  :: record[fault] == readable && !ENDED_WITH_BOOT(fault) -> PutBack(fault)
   :: else
   fi
 }
 
-/* Recover */
+/* Journal::Remove, and SetAside for what cannot be read */
+inline EndRecord(fault) {
+  if
+  :: record[fault] != none -> RemoveRecord(fault)
+  :: else
+  fi
+}
+
+/* Recover: the records go when everything is put back */
 inline Recover() {
   Enter();
+#ifdef RECORD_GOES_FIRST
+  EndRecord(FILES);
+#endif
   RecoverFault(FILES);
   RecoverFault(LINKS);
   if  /* SweepLeftovers: links are found by their tags */
   :: host[LINKS] -> PutBack(LINKS)
   :: else
   fi;
+  EndRecord(FILES);
+  EndRecord(LINKS);
   Done()
 }
 
@@ -230,9 +306,13 @@ inline StartGuardian() {
   fi
 }
 
-/* faultd. What a request, a lease or a retry begins, the loop takes through without a break. */
+/* faultd */
 proctype Daemon() provided (!stopped[_pid]) {
   byte guardian;
+  byte state[FAULTS];
+  bool turn;
+  byte written; /* the fault whose record was written just now, as a number from 1 */
+  chan jobs = [4] of { byte, byte };
 end:
   begun[_pid];
   {
@@ -250,17 +330,32 @@ serving:
     do
     :: Inject(FILES)
     :: Inject(LINKS)
-    /* The lease ends, somebody asks for it, or the injection failed. */
-    :: atomic { record[FILES] == readable -> Enter() }; Revert(FILES); Done()
-    :: atomic { record[LINKS] == readable -> Enter() }; Revert(LINKS); Done()
+    :: Written(FILES)
+    :: Written(LINKS)
+    :: Revert(FILES)
+    :: Revert(LINKS)
+    :: DoJob(FILES)
+    :: DoJob(LINKS)
+    :: DoRemoval(FILES)
+    :: DoRemoval(LINKS)
     /* GuardianProcess::Restart, until one is on guard */
     :: !ON_GUARD(guardian) -> StartGuardian()
-    :: CLEAN && !managed -> Leave() /* SIGTERM: App::Stop, once all is reverted */
+    :: CLEAN && state[FILES] == NO_FAULT && state[LINKS] == NO_FAULT && !managed -> Leave() /* SIGTERM: App::Stop, once all is reverted */
     od
   } unless { !alive[_pid] };
 gone:
-  begun[_pid] = false;
   guardian = NOBODY;
+  d_step {
+    begun[_pid] = false;
+    state[FILES] = NO_FAULT;
+    state[LINKS] = NO_FAULT;
+    turn = false;
+    written = 0;
+    do
+    :: jobs?_,_
+    :: empty(jobs) -> break
+    od
+  };
   goto end
 }
 

@@ -102,6 +102,10 @@ class Host:
             lab.run("umount", "--lazy", path, check=False)
         os.rmdir(self.base)
 
+    def take(self):
+        """Everything on it, to compare with."""
+        return snapshot.take(self)
+
     # What others do here.
 
     def note_foreign(self):

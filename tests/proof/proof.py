@@ -32,6 +32,7 @@ def options():
     parser.add_argument("--steps", help="run this sequence, as JSON, instead of those from seeds; --sequences times (default 1)")
     parser.add_argument("--kinds", help="kinds of faults, with commas; default: all that this kernel can do")
     parser.add_argument("--every-operation", action="store_true", help="die and fail at each operation in turn instead")
+    parser.add_argument("--systemd", action="store_true", help="this machine is the host, with the service of the package")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for the shortest sequence that fails")
     parser.add_argument("--verbose", action="store_true", help="print the daemon's log of failures")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -41,14 +42,26 @@ def options():
 # A worker: one host, in namespaces of its own.
 
 
-def run_steps(host, steps):
-    import snapshot
+def host_types(systemd):
+    """Of the host, of what its steps do, and of what makes them up."""
+    if systemd:
+        from systemd_host import SystemdGenerator, SystemdHost, SystemdSteps
+
+        return SystemdHost, SystemdSteps, SystemdGenerator
+    from host import Host
+    from sequence import Generator
     from steps import Steps
 
-    before = host.known or snapshot.take(host)
-    running = Steps(host, steps)
+    return Host, Steps, Generator
+
+
+def run_steps(host, steps_type, steps):
+    import snapshot
+
+    before = host.known or host.take()
+    running = steps_type(host, steps)
     running.run()
-    after = snapshot.take(host)
+    after = host.take()
     problems = running.problems + snapshot.differences(host.expected(before), after)
     log = host.log()
     # A look at the end of one is one at the beginning of the next, unless there is something to put back between them.
@@ -57,11 +70,12 @@ def run_steps(host, steps):
     return {"problems": problems, "log": log if problems else "", **running.figures}
 
 
-def work():
+def work(systemd):
     import lab
-    from host import LONGEST, Host
+    from host import LONGEST
 
-    host = Host()
+    host_type, steps_type, _ = host_types(systemd)
+    host = host_type()
     try:
         host.start()
         state = lab.agent_pb.Capability.State
@@ -72,7 +86,7 @@ def work():
         host.stop_all()
         print(json.dumps({"kinds": able}), flush=True)
         for line in sys.stdin:
-            print(json.dumps(run_steps(host, json.loads(line))), flush=True)
+            print(json.dumps(run_steps(host, steps_type, json.loads(line))), flush=True)
     finally:
         host.close()
 
@@ -81,8 +95,12 @@ def work():
 
 
 class Worker:
-    def __init__(self):
-        command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-B", __file__, "--worker"]
+    def __init__(self, systemd=False):
+        command = [sys.executable, "-B", __file__, "--worker"]
+        if systemd:
+            command.append("--systemd")
+        else:
+            command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
         self.process = subprocess.Popen(command,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.errors = []
@@ -134,7 +152,7 @@ class Proof:
             if job is None:
                 break
             name, steps = job
-            worker = worker or Worker()
+            worker = worker or Worker(self.chosen.systemd)
             if worker.kinds:
                 if callable(steps):
                     steps = steps(self.chosen.kinds.split(",") if self.chosen.kinds else worker.kinds)
@@ -163,12 +181,11 @@ class Proof:
             if self.chosen.verbose:
                 print(result["log"], flush=True)
 
-    @staticmethod
-    def shrink(steps):
+    def shrink(self, steps):
         import sequence
 
         def fails(candidate):
-            worker = Worker()
+            worker = Worker(self.chosen.systemd)
             result = worker.run(candidate)
             worker.close()
             return bool(result["problems"])
@@ -191,18 +208,19 @@ class Proof:
 
 
 def random_jobs(chosen):
-    from sequence import Generator
-
+    generator_type = host_types(chosen.systemd)[2]
     first = chosen.seed if chosen.seed is not None else secrets.randbelow(10**9)
     print(f"seeds from {first}", flush=True)
     numbers = itertools.count(first) if chosen.sequences is None else range(first, first + chosen.sequences)
-    return ((f"seed {seed}", lambda kinds, seed=seed: Generator(seed, kinds).steps()) for seed in numbers)
+    return ((f"seed {seed}", lambda kinds, seed=seed: generator_type(seed, kinds).steps()) for seed in numbers)
 
 
 def main():
     chosen = options()
     if chosen.worker:
-        return work()
+        return work(chosen.systemd)
+    if chosen.systemd:
+        chosen.jobs = 1
     if chosen.steps:
         times = chosen.sequences or 1
         chosen.jobs = min(chosen.jobs, times)

@@ -14,8 +14,8 @@ import lab
 IGNORED_FILES = re.compile(
     r"/(log|notify|faultd\.toml|policy\.toml|page"
     r"|run/faultd\.sock(\.new)?"  # stays after a crash until the next start
-    r"|state/journal/.*\.aside"  # records that cannot be read are kept
-    r"|state/safety-lever\.json|audit|audit/.*)$")
+    r"|(state|lib/faultd)/journal/.*\.aside"  # records that cannot be read are kept
+    r"|(state|lib/faultd)/safety-lever\.json|audit|audit/.*)$")
 NUMBERS = re.compile(r"^\d+: |@if\d+|@\w+(?=:)|link-netnsid \d+|numtxqueues.*|promiscuity \d+ +|allmulti \d+ +")
 
 

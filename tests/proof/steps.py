@@ -157,7 +157,9 @@ class Steps:
 
     def disk(self, how):
         if how == "readonly":
-            lab.run("mount", "-o", "remount,ro", self.host.state, check=False)
+            # It is busy as long as somebody writes.
+            lab.wait_for(lambda: not subprocess.run(["mount", "-o", "remount,ro", self.host.state], capture_output=True).returncode,
+                         "the disk is read-only")
             return
         with contextlib.suppress(OSError), open(os.path.join(self.host.state, "stuffing"), "wb", buffering=0) as file:
             while True:

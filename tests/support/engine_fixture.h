@@ -34,11 +34,20 @@ class EngineFixture : public testing::Test {
                     [answer](StatusOr<v1::Fault> fault) { *answer = std::move(fault); });
     return answer;
   }
+  // With the answer that there is at once.
   StatusOr<v1::Fault> Renew(const std::string& id, std::chrono::seconds duration) {
+    return StartRenewal(id, duration)->value_or(absl::UnavailableError("no answer yet"));
+  }
+  std::shared_ptr<Answer> StartRenewal(const std::string& id, std::chrono::seconds duration) {
     v1::RenewLeaseRequest request;
     request.set_id(id);
     request.mutable_duration()->set_seconds(duration.count());
-    return engine().Renew(request);
+    return Renew(request);
+  }
+  std::shared_ptr<Answer> Renew(const v1::RenewLeaseRequest& request) {
+    auto answer = std::make_shared<Answer>();
+    engine().Renew(request, [answer](StatusOr<v1::Fault> fault) { *answer = std::move(fault); });
+    return answer;
   }
 
   v1::FaultState StateOf(const std::string& id) {

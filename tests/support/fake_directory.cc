@@ -1,5 +1,7 @@
 #include "support/fake_directory.h"
 
+#include <cerrno>
+
 namespace faultd {
 
 StatusOr<std::vector<std::string>> FakeDirectory::List() {
@@ -27,10 +29,13 @@ Status FakeDirectory::Write(const std::string& name, std::string_view content) {
 }
 
 Status FakeDirectory::Remove(const std::string& name) {
-  return script_.Run("remove file " + name, [&] {
+  const Status removed = script_.Run("remove file " + name, [&] {
     files_.erase(name);
     return absl::OkStatus();
   });
+  // As on a real one that is read-only.
+  const bool never_there = ErrnoOf(removed) == EROFS && !files_.contains(name);
+  return never_there ? absl::OkStatus() : removed;
 }
 
 Status FakeDirectory::Rename(const std::string& from, const std::string& to) {

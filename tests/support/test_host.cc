@@ -30,7 +30,7 @@ TestHost::Process::Process(TestHost& on)
            .ecs = &ecs,
            .journal_directory = kJournalDirectory},
       journal(on.directory),
-      engine(host, journal, on.loop, on.resolver, on.clock, on.boot_id, {}) {}
+      engine(host, journal, on.worker, on.loop, on.resolver, on.clock, on.boot_id, {}) {}
 
 TestHost::TestHost(SteeringKind kind) : kernel(script, kind) {
   // Thousands of lives are lived.
@@ -55,6 +55,7 @@ TestHost::~TestHost() = default;
 void TestHost::Restart() {
   process_.reset();
   loop.Clear();
+  worker.Clear();
   ecs.Clear();
   script.Reset();
   kernel.Crash();

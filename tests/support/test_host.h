@@ -13,6 +13,7 @@
 #include "support/fake_kernel.h"
 #include "support/fake_resolver.h"
 #include "support/fake_script.h"
+#include "support/fake_worker.h"
 #include "support/manual_loop.h"
 
 namespace faultd {
@@ -62,6 +63,7 @@ class TestHost {
   FakeScript script;
   FakeKernel kernel;
   FakeDirectory directory{script};
+  FakeWorker worker;
   FakeEcs ecs{script};
   EcsPolicy ecs_policy;  // of the next process
   FakeClock clock;

@@ -39,9 +39,9 @@ class NetworkPlane {
   // again. A fault that is not active is no error.
   StatusOr<bool> Remove(const std::string& id);
 
-  // Ends the effect of all faults in one transaction, which is faster than one by one when they are
-  // many. Each must still be removed.
-  Status EndAll();
+  // Ends the effect of these faults in one transaction, which is faster than one by one when they
+  // are many. Those that are not active are no error. Each must still be removed.
+  Status End(const std::vector<std::string>& ids);
 
   // Recovery: a process before us had made clsact qdiscs on these interfaces.
   void AdoptHooks(const std::vector<std::string>& interfaces);
@@ -95,7 +95,10 @@ class NetworkPlane {
   Status Verify(const SteeringTable& table);
   void RetireUnused(const FaultLinks& wanted, const std::string& cause);
   void RetireCreated(const std::vector<Link>& created, const std::string& cause);
-  StatusOr<bool> AdvanceRetiring(const std::string& id);
+  Status TakeOut(const std::vector<std::string>& ids, const std::string& cause);
+  StatusOr<bool> IsGone(const std::string& id);
+  Status AdvanceRetiring(const std::string& id);
+  std::set<std::string> WaitingForLinks() const;
   void Complete();
   Status Sweep();
   std::set<int> KnownLinks() const;
@@ -126,6 +129,10 @@ class NetworkPlane {
   std::vector<std::string> order_;  // ids in the order of injection
   FaultLinks links_;
   std::vector<RetiringLink> retiring_;
+  // Faults that wait for links in `retiring_` as of the last look at them ("": all do), and until
+  // when that look serves others; 0 when there are new ones.
+  std::set<std::string> waiting_;
+  BootTime waiting_until_{0};
   SteeringTable table_;
   bool table_verified_ = true;  // else the kernel may have other rules than `table_`
   std::vector<PacketMatch> protect_;

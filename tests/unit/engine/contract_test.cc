@@ -199,7 +199,7 @@ void LiveThrough(TestHost& host, const std::vector<v1::FaultSpec>& specs, End en
     v1::RenewLeaseRequest renewal;
     renewal.set_id(id);
     renewal.mutable_duration()->set_seconds(30);
-    (void)host.engine().Renew(renewal);
+    host.engine().Renew(renewal, [](StatusOr<v1::Fault>) {});
   }
   host.loop.RunFor(std::chrono::seconds(1));
   if (end == End::kAllAtOnce) {

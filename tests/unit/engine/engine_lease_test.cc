@@ -24,6 +24,37 @@ TEST_F(EngineLeaseTest, LeaseEndsToTheNanosecond) {
   EXPECT_FALSE(IsHit("10.0.0.1"));
 }
 
+// One by one, the last of many ended late.
+TEST_F(EngineLeaseTest, LeasesThatEndTogetherEndInOneTransaction) {
+  for (const char* id : {"a", "b", "c"}) Inject(id, kLatency);
+  Inject("d", R"(blackhole { target { to { host: "192.0.2.0/24" } } })");
+  Inject("e", kNoop);
+  ASSERT_TRUE(Renew("d", seconds(61)).ok());
+  host.script.Reset();
+  host.loop.RunFor(seconds(60));
+  EXPECT_FALSE(IsHit("10.0.0.1"));
+  EXPECT_EQ(host.script.Count("apply steering"), 1u);
+  EXPECT_TRUE(IsHit("192.0.2.1"));
+  host.loop.RunFor(seconds(2));
+  for (const char* id : {"a", "b", "c", "d", "e"}) {
+    EXPECT_EQ(engine().Get(id)->end_reason(), v1::END_REASON_LEASE_ENDED);
+    EXPECT_EQ(StateOf(id), v1::FAULT_STATE_REVERTED);
+  }
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
+TEST_F(EngineLeaseTest, LeasesThatCannotEndTogetherEndOneByOne) {
+  for (const char* id : {"a", "b"}) Inject(id, kLatency);
+  host.script.Reset();
+  host.script.FailAt(3, FakeScript::Failure::kBefore, 2);
+  host.loop.RunFor(seconds(60));
+  EXPECT_FALSE(IsHit("10.0.0.1"));
+  host.loop.RunFor(seconds(1));
+  EXPECT_EQ(StateOf("a"), v1::FAULT_STATE_REVERTED);
+  EXPECT_EQ(StateOf("b"), v1::FAULT_STATE_REVERTED);
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
 TEST_F(EngineLeaseTest, StepsOfTheWallClockMoveNothing) {
   for (const auto step : {hours(24 * 365 * 20), -hours(24 * 365 * 40)}) {
     Inject(StrCat("a", step.count()), kLatency);
@@ -114,7 +145,7 @@ TEST_F(EngineLeaseTest, RenewalHasTheBoundsOfALease) {
             "duration: 8d is out of range; write 100ms to 7d");
   v1::RenewLeaseRequest request;
   request.set_id("a");
-  EXPECT_EQ(engine().Renew(request).status().message(),
+  EXPECT_EQ((*Renew(request))->status().message(),
             "duration: is missing: every fault has a lease; write 100ms to 7d");
 }
 

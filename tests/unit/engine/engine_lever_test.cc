@@ -24,6 +24,11 @@ class EngineLeverTest : public EngineFixture {
                          [answer](const v1::SafetyLever& state) { *answer = state; });
     return answer;
   }
+  StatusOr<v1::SafetyLever> Release() {
+    StatusOr<v1::SafetyLever> answer = absl::UnavailableError("no answer yet");
+    engine().ReleaseLever("uid=0(root)", [&](StatusOr<v1::SafetyLever> state) { answer = state; });
+    return answer;
+  }
 
   FakeScript script;
   FakeDirectory directory{script};
@@ -64,7 +69,7 @@ TEST_F(EngineLeverTest, RefusesUntilItIsReleased) {
       testing::MatchesRegex("the safety lever is engaged since .+Z by uid=0\\(root\\): db on "
                             "fire; nothing is injected until it is released with `faultctl "
                             "lever release`, which takes the role admin"));
-  ASSERT_TRUE(engine().ReleaseLever("uid=0(root)").ok());
+  ASSERT_TRUE(Release().ok());
   Inject("a", kNoop);
   host.loop.RunFor(seconds(1));
   EXPECT_EQ(StateOf("a"), v1::FAULT_STATE_ACTIVE);
@@ -96,7 +101,7 @@ TEST_F(EngineLeverTest, SurvivesACrashAndALossOfPowerUntilReleased) {
   EXPECT_EQ(lever->state().reason(), "db on fire");
   EXPECT_TRUE(lever->state().has_engage_time());
   EXPECT_FALSE((*Inject("a", kNoop))->ok());
-  ASSERT_TRUE(engine().ReleaseLever("x").ok());
+  ASSERT_TRUE(Release().ok());
   directory.LosePower();
   Restart();
   EXPECT_FALSE(lever->state().engaged());
@@ -136,7 +141,7 @@ TEST_F(EngineLeverTest, AFileThatCannotBeReadCountsAsEngaged) {
   EXPECT_TRUE(lever->state().engaged());
   EXPECT_FALSE((*Inject("a", kNoop))->ok());
   script.Reset();
-  ASSERT_TRUE(engine().ReleaseLever("x").ok());
+  ASSERT_TRUE(Release().ok());
   Restart();
   EXPECT_FALSE(lever->state().engaged());
 }
@@ -144,8 +149,38 @@ TEST_F(EngineLeverTest, AFileThatCannotBeReadCountsAsEngaged) {
 TEST_F(EngineLeverTest, StaysEngagedWhenTheFileCannotBeRemoved) {
   Engage("db on fire");
   script.FailAll("remove file");
-  const auto released = engine().ReleaseLever("x");
-  EXPECT_FALSE(released.ok());
+  EXPECT_EQ(Release().status().message(),
+            "release the safety lever: remove file safety-lever.json: Input/output error");
+  EXPECT_TRUE(lever->state().engaged());
+}
+
+TEST_F(EngineLeverTest, AnswersOnceItIsWrittenAndWaitsForNoDiskBefore) {
+  Inject("a", kLatency);
+  host.worker.Stall();
+  const auto answer = Engage("db on fire");
+  EXPECT_FALSE(IsHit("10.1.2.3"));
+  EXPECT_FALSE((*Inject("b", kNoop))->ok());
+  host.loop.RunFor(seconds(1));
+  EXPECT_FALSE(answer->has_value());
+  host.worker.LetGo();
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->not_durable(), "");
+  EXPECT_TRUE(directory.files().contains("safety-lever.json"));
+}
+
+// The file must not be the older of the two wishes.
+TEST_F(EngineLeverTest, EngagedWhileItsReleaseIsWrittenItStaysEngaged) {
+  Engage("db on fire");
+  host.worker.Stall();
+  StatusOr<v1::SafetyLever> released = absl::UnavailableError("no answer yet");
+  engine().ReleaseLever("x", [&](StatusOr<v1::SafetyLever> state) { released = state; });
+  EXPECT_FALSE((*Inject("a", kNoop))->ok()) << "until it is written";
+  Engage("no, wait");
+  host.worker.LetGo();
+  EXPECT_EQ(released.status(), absl::AbortedError("the safety lever was engaged again meanwhile"));
+  EXPECT_TRUE(lever->state().engaged());
+  EXPECT_EQ(lever->state().not_durable(), "");
+  Restart();
   EXPECT_TRUE(lever->state().engaged());
 }
 

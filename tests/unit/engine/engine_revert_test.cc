@@ -233,6 +233,7 @@ TEST_F(EngineRevertTest, AnswersMayCallBackIntoTheEngine) {
                       [&](StatusOr<v1::Fault> next) { second = next.ok(); });
     });
   });
+  host.loop.RunReady();
   EXPECT_TRUE(second);
   EXPECT_EQ(StateOf("a"), v1::FAULT_STATE_REVERTED);
   EXPECT_EQ(StateOf("b"), v1::FAULT_STATE_ACTIVE);

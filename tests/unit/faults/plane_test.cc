@@ -193,6 +193,38 @@ TEST_F(PlaneTest, EffectEndsAtOnceAndHeldBackPacketsDrain) {
   EXPECT_EQ(kernel.state(), before);
 }
 
+TEST_F(PlaneTest, SeveralEndInOneTransactionAndTheOthersStay) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+  ASSERT_TRUE(plane.Set(Place("b", "10.1.0.0/16", Delay(20))).ok());
+  ASSERT_TRUE(plane.Set(Place("c", "11.0.0.0/8", Blackhole())).ok());
+  script.Reset();
+  ASSERT_EQ(plane.End({"a", "c", "none"}), absl::OkStatus());
+  EXPECT_EQ(script.Count("apply steering"), 1u);
+  EXPECT_EQ(FateOf("10.0.0.1"), FakeKernel::Fate());
+  EXPECT_EQ(FateOf("11.0.0.1"), FakeKernel::Fate());
+  EXPECT_EQ(DelayTo("10.1.0.1"), milliseconds(20));
+  EXPECT_FALSE(plane.active("a"));
+  EXPECT_TRUE(plane.active("b"));
+  RemoveFully("a");
+  RemoveFully("c");
+  RemoveFully("b");
+  EXPECT_EQ(kernel.state(), before);
+}
+
+// A link that none of those who end had alone may be needed for those who stay.
+TEST_F(PlaneTest, SeveralEndAlthoughNoLinkIsToBeHad) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+  ASSERT_TRUE(plane.Set(Place("b", "10.0.0.0/8", Delay(20))).ok());
+  script.FailAll("create link");
+  ASSERT_EQ(plane.End({"a"}), absl::OkStatus());
+  EXPECT_EQ(FateOf("10.0.0.1"), FakeKernel::Fate()) << "untouched for now";
+  script.Reset();
+  RemoveFully("a");
+  EXPECT_EQ(DelayTo("10.0.0.1"), milliseconds(20));
+  RemoveFully("b");
+  EXPECT_EQ(kernel.state(), before);
+}
+
 TEST_F(PlaneTest, DrainingTakesNoLongerThanTheDelay) {
   ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
   kernel.SetQueued(FateOf("10.0.0.1").link_index, 3);

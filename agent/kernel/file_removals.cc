@@ -1,0 +1,44 @@
+#include "kernel/file_removals.h"
+
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/disk_thread.h"
+#include "kernel/tagged_files.h"
+
+namespace faultd {
+namespace {
+
+Status RemoveAll(const std::string& path) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool gone, RemoveTaggedDirectory(path));
+    if (gone) return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+StatusOr<bool> FileRemovals::Remove(const std::string& path) {
+  auto found = running_.find(path);
+  if (found == running_.end()) {
+    std::promise<Status> done;
+    std::future<Status> status = done.get_future();
+    try {
+      // Nobody waits for it, not even at the end: the disk may never answer.
+      std::thread([path, done = std::move(done)]() mutable {
+        KeepStandardDescriptors();
+        done.set_value(RemoveAll(path));
+      }).detach();
+    } catch (const std::system_error&) {
+      return RemoveTaggedDirectory(path);
+    }
+    found = running_.emplace(path, std::move(status)).first;
+  }
+  if (found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+  const Status status = running_.extract(found).mapped().get();
+  if (!status.ok()) return status;
+  return true;
+}
+
+}  // namespace faultd

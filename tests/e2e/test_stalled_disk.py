@@ -1,0 +1,167 @@
+"""A disk that stalls or goes read-only, with the journal on it: no lease ends late for it, and no kill leaves anything."""
+
+import contextlib
+import os
+import shutil
+import time
+import unittest
+
+import lab
+from lab import REVERTED, fault_pb2, pb, wait_for
+
+
+class StalledDiskTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.network = lab.Network()
+        cls.before = lab.snapshot()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.network.close()
+
+    def setUp(self):
+        self.daemon = lab.Daemon()
+        self.addCleanup(shutil.rmtree, self.daemon.directory)
+        self.disk = self.enterContext(lab.file_system())
+        self.daemon.state = os.path.join(self.disk, "state")
+        self.daemon.start()
+
+    def tearDown(self):
+        self.daemon.stop()
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(self.daemon.records(), [])
+
+    @contextlib.contextmanager
+    def stalled(self, disk=None):
+        """Whoever writes to the disk waits, and cannot be killed, until the end."""
+        lab.run("fsfreeze", "--freeze", disk or self.disk)
+        try:
+            yield
+        finally:
+            lab.run("fsfreeze", "--unfreeze", disk or self.disk)
+
+    def reachable(self, n):
+        return lab.ping(self.network.v4(n), timeout=0.2)[0] == 1
+
+    def blackhole(self, n, lease=60):
+        fault = self.daemon.inject("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH", lease=lease)
+        self.assertFalse(self.reachable(n))
+        return fault
+
+    def begin_blackhole(self, n):
+        """What waits for the answer, once the daemon waits for the disk."""
+        request = pb.InjectFaultRequest(spec=lab.spec("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH"))
+        request.duration.seconds = 60
+        waiting = self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE)
+        wait_for(self.waits_for_the_disk, "a thread of the daemon waits for the disk")
+        return waiting
+
+    def waits_for_the_disk(self):
+        tasks = f"/proc/{self.daemon.process.pid}/task"
+        states = []
+        for task in os.listdir(tasks):
+            with contextlib.suppress(OSError), open(f"{tasks}/{task}/stat", encoding="utf8") as file:
+                states.append(file.read().rpartition(")")[2].split()[0])
+        return "D" in states
+
+    def test_leases_end_in_time(self):
+        guardian = self.daemon.guardians()
+        ends = self.blackhole(3, lease=3)
+        deadline = time.clock_gettime(time.CLOCK_BOOTTIME) + 3
+        stays = self.blackhole(4)
+        with self.stalled():
+            waits = self.begin_blackhole(5)
+            wait_for(lambda: self.reachable(3), "the lease ends")
+            # Two seconds later the guardian would take the daemon for hanging if it did not know better.
+            wait_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) > deadline + 3, "the guardian has had its time")
+            self.assertEqual(self.daemon.get(ends.id).state, fault_pb2.FAULT_STATE_REVERTING)
+            self.assertIn(f"{ends.id}.record", self.daemon.records())
+            self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+            self.assertFalse(self.reachable(4))
+            self.assertTrue(self.reachable(5), "nothing happens without a record")
+            self.assertFalse(waits.done())
+            self.assertEqual(self.daemon.guardians(), guardian)
+        self.assertEqual(waits.result().fault.state, lab.ACTIVE)
+        self.assertFalse(self.reachable(5))
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+
+    def test_new_lease_counts_once_it_is_written(self):
+        fault = self.blackhole(3, lease=2)
+        request = pb.RenewLeaseRequest(id=fault.id)
+        request.duration.seconds = 60
+        with self.stalled():
+            renewal = self.daemon.faults.RenewLease.future(request, timeout=6 * lab.DEADLINE)
+            wait_for(lambda: self.reachable(3), "the lease that there was ends")
+        self.assertEqual(renewal.exception().code(), lab.grpc.StatusCode.ABORTED)
+        self.assertEqual(self.daemon.wait_for_end(fault.id).state, REVERTED)
+
+    def test_lever_reverts_at_once(self):
+        fault = self.blackhole(3)
+        with self.stalled():
+            waits = self.begin_blackhole(4)
+            request = lab.agent_pb.SetSafetyLeverRequest(engaged=True, reason="the disk")
+            engaged = self.daemon.agents.SetSafetyLever.future(request, timeout=6 * lab.DEADLINE)
+            wait_for(lambda: self.reachable(3), "the fault is over")
+            self.assertFalse(engaged.done())
+        self.assertEqual(engaged.result().safety_lever.not_durable, "")
+        self.assertEqual(waits.exception().code(), lab.grpc.StatusCode.ABORTED)
+        self.assertEqual(self.daemon.get(fault.id).state, REVERTED)
+        self.daemon.set_lever(False)
+
+    def test_disk_that_a_fault_has_filled(self):
+        other = self.enterContext(lab.file_system())
+        before = sorted(os.listdir(other))
+        fills = self.daemon.inject("disk_fill", path=other, inodes_percent_full=50)
+        self.blackhole(3)
+        ends = self.blackhole(4, lease=3)
+        with self.stalled(other):
+            reverted = self.daemon.faults.RevertFault.future(pb.RevertFaultRequest(id=fills.id), timeout=6 * lab.DEADLINE)
+            wait_for(self.waits_for_the_disk, "a thread of the daemon waits for the disk")
+            self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+            self.assertFalse(reverted.done())
+            self.daemon.process.kill()
+            wait_for(lambda: self.reachable(3), "the kernel ends the fault")
+        self.daemon.wait()
+        self.assertEqual(sorted(os.listdir(other)), before)
+
+    def test_read_only_disk(self):
+        fault = self.blackhole(3)
+        lab.run("mount", "-o", "remount,ro", self.disk)
+        with self.assertRaises(lab.grpc.RpcError) as raised:
+            self.daemon.inject("blackhole", to=self.network.v4(4))
+        self.assertIn("Read-only file system", raised.exception.details())
+        reverted = self.daemon.faults.RevertFault.future(pb.RevertFaultRequest(id=fault.id), timeout=6 * lab.DEADLINE)
+        wait_for(lambda: self.reachable(3), "the fault is over")
+        wait_for(lambda: self.daemon.get(fault.id).error.message, "the record cannot be removed")
+        self.assertFalse(reverted.done())
+        lab.run("mount", "-o", "remount,rw", self.disk)
+        self.assertEqual(reverted.result().fault.state, REVERTED)
+
+    def test_sigkill_on_a_read_only_disk(self):
+        self.blackhole(3)
+        lab.run("mount", "-o", "remount,ro", self.disk)
+        self.daemon.kill()
+        self.assertTrue(self.reachable(3))
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(len(self.daemon.records()), 1)
+        lab.run("mount", "-o", "remount,rw", self.disk)
+        self.daemon.start()
+        self.assertEqual(self.daemon.records(), [])
+
+    def test_sigkill_ends_everything_at_once(self):
+        self.blackhole(3)
+        self.daemon.inject("cpu", load_percent=10, core_count=1)
+        with self.stalled():
+            waits = self.begin_blackhole(4)
+            self.daemon.process.kill()
+            wait_for(lambda: self.reachable(3), "the kernel ends the fault")
+            wait_for(lambda: "faultd" not in lab.run("ip", "link"), "the guardian removes the links")
+            wait_for(lambda: not self.daemon.stress_processes(), "the stress process is gone")
+            self.assertTrue(self.daemon.guardians(), "the records are still to be removed")
+        self.assertEqual(waits.exception().code(), lab.grpc.StatusCode.UNAVAILABLE)
+        self.daemon.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()

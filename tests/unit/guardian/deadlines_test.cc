@@ -1,0 +1,95 @@
+#include "guardian/deadlines.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "engine/journal.h"
+
+namespace faultd {
+namespace {
+
+constexpr char kBoot[] = "boot-1";
+
+class DeadlineWatchTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(path_.data()), nullptr);
+    directory_ = *OpenDirectory(path_);
+    journal_.emplace(*directory_);
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+
+  void Write(const std::string& id, int64_t deadline_ns, const std::string& boot = kBoot) {
+    v1::JournalRecord record;
+    record.set_id(id);
+    record.set_boot_id(boot);
+    record.set_deadline_boottime_ns(deadline_ns);
+    record.mutable_undo()->mutable_noop();
+    ASSERT_EQ(journal_->Write(record), absl::OkStatus());
+  }
+  void Remove(const std::string& id) { ASSERT_EQ(journal_->Remove(id), absl::OkStatus()); }
+  DeadlineWatch Open() { return *DeadlineWatch::Open(path_, kBoot); }
+
+  std::string path_ = testing::TempDir() + "deadlines_testXXXXXX";
+  std::unique_ptr<Directory> directory_;
+  std::optional<Journal> journal_;
+};
+
+TEST_F(DeadlineWatchTest, FollowsTheRecords) {
+  Write("a", 500);
+  DeadlineWatch watch = Open();
+  EXPECT_EQ(watch.Earliest(), BootTime(500));
+  Write("b", 300);
+  pollfd changed{watch.fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&changed, 1, 10'000), 1);
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), BootTime(300));
+  Write("b", 700);
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), BootTime(500));
+  Remove("a");
+  Remove("b");
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), std::nullopt);
+}
+
+TEST_F(DeadlineWatchTest, RecordsOfAnotherBootHaveNone) {
+  Write("a", 500, "boot-0");
+  EXPECT_EQ(Open().Earliest(), std::nullopt);
+}
+
+// Its record may stay for as long as the disk does nothing, which says nothing about the daemon.
+TEST_F(DeadlineWatchTest, FaultThatIsGoneHasNone) {
+  Write("a", 500);
+  Write("b", 700);
+  DeadlineWatch watch = Open();
+  watch.NoteGone("a");
+  EXPECT_EQ(watch.Earliest(), BootTime(700));
+  // What was being written then comes late.
+  Write("a", 600);
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), BootTime(700));
+}
+
+TEST_F(DeadlineWatchTest, NextFaultOfThatIdHasOne) {
+  Write("a", 500);
+  DeadlineWatch watch = Open();
+  watch.NoteGone("a");
+  Remove("a");
+  watch.Update();
+  Write("a", 600);
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), BootTime(600));
+  // One whose record has never come.
+  watch.NoteGone("b");
+  watch.NoteBegun("b");
+  Write("b", 300);
+  watch.Update();
+  EXPECT_EQ(watch.Earliest(), BootTime(300));
+}
+
+}  // namespace
+}  // namespace faultd
