@@ -9,7 +9,8 @@ namespace faultd {
 // the caller's. When the process is killed while a disk stalls, such a thread stays until the disk
 // answers, and with it all that its table has; what others open from now on (the lock, the nftables
 // socket) is closed with them, at once. So:
-// - it is to be started before those are opened, and whatever it uses is opened before or by itself;
+// - it is to be started before those are opened, and whatever it uses is opened before or by
+// itself;
 // - what it opens, it closes: the same number is another file in the other table.
 // Returns once the thread has its table. Throws std::system_error when there is no thread, or no
 // table, to be had.

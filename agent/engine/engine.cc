@@ -42,7 +42,7 @@ void Engine::SetPolicy(const Policy& policy) {
 }
 
 StatusOr<v1::Fault> Engine::Get(const std::string& id) {
-  ASSIGN_OR_RETURN(Entry* entry, Lookup(id));
+  ASSIGN_OR_RETURN(Entry * entry, Lookup(id));
   if (entry->fault.state() == v1::FAULT_STATE_ACTIVE) {
     StatusOr<v1::Effect> effect = entry->kind->observe(id, host_);
     if (effect.ok()) {

@@ -88,8 +88,7 @@ class Engine {
   void EngageLever(const std::string& reason, const std::string& actor,
                    std::function<void(v1::SafetyLever)> done);
   // ABORTED when it is engaged again meanwhile.
-  void ReleaseLever(const std::string& actor,
-                    std::function<void(StatusOr<v1::SafetyLever>)> done);
+  void ReleaseLever(const std::string& actor, std::function<void(StatusOr<v1::SafetyLever>)> done);
 
   // Keeps a PENDING or ACTIVE fault alive only as long as its holder: FAILED_PRECONDITION when it
   // has one.
@@ -127,9 +126,10 @@ class Engine {
     v1::InjectFaultRequest request;
     const FaultKind* kind = nullptr;
     v1::Undo undo;
-    uint64_t number = 0;  // order of creation
-    BootTime deadline{0};   // of its lease
-    BootTime lease_end{0};  // when the lease timer ends it: earlier while a shorter lease is written
+    uint64_t number = 0;   // order of creation
+    BootTime deadline{0};  // of its lease
+    BootTime lease_end{
+        0};  // when the lease timer ends it: earlier while a shorter lease is written
     bool journaled = false;  // a record may be on disk
     bool touched = false;    // inject was called
     bool all_traffic = false;

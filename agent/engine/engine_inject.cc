@@ -93,13 +93,13 @@ void Engine::ResolveNames(Entry& entry) {
 void Engine::Survey(Entry& entry) {
   const auto activate = [this, id = entry.fault.id()] { Activate(id); };
   if (entry.kind->survey == nullptr) return InTurn(activate);
-  entry.kind->survey(host_, [this, alive = alive_, activate,
-                             id = entry.fault.id()](const Status& surveyed) {
-    Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
-    if (pending == nullptr) return;
-    if (!surveyed.ok()) return Fail(*pending, surveyed);
-    InTurn(activate);
-  });
+  entry.kind->survey(
+      host_, [this, alive = alive_, activate, id = entry.fault.id()](const Status& surveyed) {
+        Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
+        if (pending == nullptr) return;
+        if (!surveyed.ok()) return Fail(*pending, surveyed);
+        InTurn(activate);
+      });
 }
 
 Status Engine::CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,

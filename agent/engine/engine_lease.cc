@@ -76,8 +76,8 @@ void Engine::FinishRenewal(const v1::RenewLeaseRequest& request, BootTime end,
   v1::Fault& fault = entry->fault;
   if (fault.state() != v1::FAULT_STATE_ACTIVE) {
     EndTurn();
-    return done(absl::AbortedError(
-        StrCat("fault ", fault.id(), " ended while its new lease was written")));
+    return done(
+        absl::AbortedError(StrCat("fault ", fault.id(), " ended while its new lease was written")));
   }
   if (!written.ok()) {
     // The new record may be on disk all the same.
@@ -98,7 +98,7 @@ void Engine::FinishRenewal(const v1::RenewLeaseRequest& request, BootTime end,
 }
 
 Status Engine::Hold(const std::string& id, const std::string& actor) {
-  ASSIGN_OR_RETURN(Entry* entry, Lookup(id));
+  ASSIGN_OR_RETURN(Entry * entry, Lookup(id));
   RETURN_IF_ERROR(LeverRefusal());
   if (entry->fault.state() != v1::FAULT_STATE_ACTIVE &&
       entry->fault.state() != v1::FAULT_STATE_PENDING) {

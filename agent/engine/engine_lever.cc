@@ -38,13 +38,14 @@ void Engine::EngageLever(const std::string& reason, const std::string& actor,
 
 void Engine::ReleaseLever(const std::string& actor,
                           std::function<void(StatusOr<v1::SafetyLever>)> done) {
-  worker_.Run(lever_->Release(), [this, alive = alive_, actor,
-                                  done = std::move(done)](const Status& removed) {
-    if (!*alive) return;
-    if (Status released = lever_->Released(removed); !released.ok()) return done(released);
-    spdlog::warn("safety lever released by {}", actor);
-    done(lever_->state());
-  });
+  worker_.Run(lever_->Release(),
+              [this, alive = alive_, actor, done = std::move(done)](const Status& removed) {
+                if (!*alive) return;
+                if (Status released = lever_->Released(removed); !released.ok())
+                  return done(released);
+                spdlog::warn("safety lever released by {}", actor);
+                done(lever_->state());
+              });
 }
 
 Status Engine::LeverRefusal() const {

@@ -159,8 +159,8 @@ void Engine::ContinueRevert(const std::string& id) {
   if (entry->touched) gone = entry->kind->revert(id, entry->undo, host_);
   if (!gone.ok()) return RetryRevert(*entry, gone.status());
   if (*gone) return entry->journaled ? RemoveRecord(*entry) : Finish(*entry);
-  entry->retry_timer = loop_.At(clock_.Now() + entry->kind->poll_interval,
-                                [this, id] { ContinueRevert(id); });
+  entry->retry_timer =
+      loop_.At(clock_.Now() + entry->kind->poll_interval, [this, id] { ContinueRevert(id); });
 }
 
 void Engine::RetryRevert(Entry& entry, const Status& error) {

@@ -20,7 +20,7 @@ from sequence import Generator
 from steps import Steps
 
 UNIT = "faultd.service"
-PACKAGES = {"old": "packages/faultd_*.deb", "new": "packages/new/faultd_*.deb"}
+PACKAGES = {"old": "/opt/faultd/packages/faultd_*.deb", "new": "/opt/faultd/packages/new/faultd_*.deb"}
 
 
 def systemctl(*arguments, check=True):
@@ -60,6 +60,7 @@ class SystemdHost(Host):
         self.aws = self.known = self.stubs = None
         self.daemons = []
         self.prepare_network()
+        self.install("old")
         self.start()
         self.stop_all()
 
@@ -107,8 +108,7 @@ class SystemdHost(Host):
     def take(self):
         """As snapshot.take, of a machine that others live on, and the states of units."""
         whole = snapshot.take(self)
-        for section in ("mounts", "sysctls"):
-            whole.pop(section)
+        whole.pop("mounts")
         whole["processes"] = [each for each in whole["processes"] if each.startswith("faultd")]
         whole["cgroups"] = [path for path in glob.glob("/sys/fs/cgroup/system.slice/faultd*/**", recursive=True) if os.path.isdir(path)]
         whole["units"] = [*systemctl("list-units", "--all", "--plain", "--no-legend", "--type=service,timer,socket", "faultd*").splitlines(),

@@ -150,8 +150,8 @@ void NetworkPlane::RetireCreated(const std::vector<Link>& created, const std::st
   kernel_.links().DeleteInBackground(std::move(indices));
 }
 
-// Many that end together ask again and again, and a look at all links costs more the more there are:
-// as in Look, at most a tenth of the time goes there.
+// Many that end together ask again and again, and a look at all links costs more the more there
+// are: as in Look, at most a tenth of the time goes there.
 StatusOr<bool> NetworkPlane::IsGone(const std::string& id) {
   constexpr int kRest = 9;
   const BootTime begin = clock_.Now();
