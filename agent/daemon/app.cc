@@ -259,7 +259,8 @@ Status App::Start() {
       loop_, options_.guardian.empty() ? ProgramBeside("faultd-guardian") : options_.guardian,
       options_.state_dir);
   RETURN_IF_ERROR(guardian_->Start());
-  engine_->WatchRecords([this](const std::string& id, bool gone) { guardian_->Tell(id, gone); });
+  engine_->WatchRecords(
+      [this](const std::string& id, Engine::RecordNews news) { guardian_->Tell(id, news); });
   publishing_.emplace(loop_, clock_, *aws_, options_.config.publish,
                       Publishing::Place{options_.state_dir, options_.config.socket_group, boot_id_},
                       *engine_);

@@ -66,8 +66,11 @@ StatusOr<UniqueFd> GuardianProcess::Spawn() {
 }
 
 // One that does not listen believes what the records say, which is safe.
-void GuardianProcess::Tell(const std::string& id, bool gone) {
-  const std::string word = (gone ? "-" : "+") + id;
+void GuardianProcess::Tell(const std::string& id, Engine::RecordNews news) {
+  std::string word = "+";
+  if (news == Engine::RecordNews::kGoing) word = "~";
+  if (news == Engine::RecordNews::kGone) word = "-";
+  word += id;
   (void)send(listener_.get(), word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/unique_fd.h"
 #include "daemon/asio_loop.h"
+#include "engine/engine.h"
 #include "kernel/process.h"
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -26,9 +27,8 @@ class GuardianProcess {
   Status Start();
   // The next end of the guardian is wanted: it stays until this process is gone.
   void StopWatching();
-  // What the guardian must know of a fault: that it begins, or that it was seen gone, before its
-  // record is written or removed.
-  void Tell(const std::string& id, bool gone);
+  // What the guardian cannot see in the records.
+  void Tell(const std::string& id, Engine::RecordNews news);
   // 0 while none is on guard.
   pid_t pid() const { return on_guard_ ? process_->pid() : 0; }
 

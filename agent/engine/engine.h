@@ -103,9 +103,14 @@ class Engine {
   void WatchCount(std::function<void(size_t active)> changed) {
     count_changed_ = std::move(changed);
   }
-  // Calls `tell` before the first record of a fault is written, and with `gone` when the fault was
-  // seen gone, before its record is removed. To be set once.
-  void WatchRecords(std::function<void(const std::string& id, bool gone)> tell) {
+  // What somebody who only sees the records cannot know of a fault:
+  enum class RecordNews {
+    kBegun,  // its first record is about to be written
+    kGoing,  // its effect is over, something of it is still on its way out; told twice a second
+    kGone,   // it was seen gone, and its record is about to be removed
+  };
+  // To be set once.
+  void WatchRecords(std::function<void(const std::string& id, RecordNews news)> tell) {
     tell_of_record_ = std::move(tell);
   }
 
@@ -134,6 +139,7 @@ class Engine {
     bool touched = false;    // inject was called
     bool all_traffic = false;
     int attempts = 0;
+    BootTime told_of_going{0};
     Status error;
     std::map<std::string, SeenAddresses> names;
     std::unique_ptr<GuardWatcher::Watch> guards;
@@ -175,6 +181,7 @@ class Engine {
   void EndTurn();
   void WriteRecord(const Entry& entry, BootTime deadline, std::function<void(const Status&)> done);
   void RemoveRecord(Entry& entry);
+  void TellOfRecord(const std::string& id, RecordNews news) const;
 
   // engine.cc
   void Check(const std::string& id);
@@ -233,7 +240,7 @@ class Engine {
   uint64_t next_number_ = 1;
   size_t active_ = 0;  // entries that are not over
   std::function<void(size_t)> count_changed_;
-  std::function<void(const std::string&, bool)> tell_of_record_;
+  std::function<void(const std::string&, RecordNews)> tell_of_record_;
   bool stopping_ = false;
   Loop::TimerId remote_timer_ = Loop::kNoTimer;  // gives up on remote faults
   // Callbacks that outlive the engine do nothing.

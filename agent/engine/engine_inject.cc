@@ -148,7 +148,7 @@ void Engine::Activate(const std::string& id) {
     return EndTurn();
   }
   entry->journaled = true;
-  if (tell_of_record_) tell_of_record_(id, /*gone=*/false);
+  TellOfRecord(id, RecordNews::kBegun);
   ArmLease(*entry, entry->deadline);
   WriteRecord(*entry, entry->deadline, [this, id](const Status& written) {
     Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);

@@ -46,7 +46,7 @@ void Engine::WriteRecord(const Entry& entry, BootTime deadline,
 // order; nothing more is, once it is reverted.
 void Engine::RemoveRecord(Entry& entry) {
   const std::string& id = entry.fault.id();
-  if (tell_of_record_) tell_of_record_(id, /*gone=*/true);
+  TellOfRecord(id, RecordNews::kGone);
   worker_.Run(
       [&journal = journal_, id, remote = entry.kind->remote]() -> Status {
         RETURN_IF_ERROR(journal.Remove(id));
@@ -59,6 +59,10 @@ void Engine::RemoveRecord(Entry& entry) {
         if (removed.ok()) return Finish(over);
         RetryRevert(over, removed);
       });
+}
+
+void Engine::TellOfRecord(const std::string& id, RecordNews news) const {
+  if (tell_of_record_) tell_of_record_(id, news);
 }
 
 }  // namespace faultd

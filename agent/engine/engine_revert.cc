@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{50};
 constexpr std::chrono::seconds kLongestRetry{10};
 constexpr std::chrono::milliseconds kLongestLook{3};
+constexpr std::chrono::milliseconds kTellOfGoing{500};
 constexpr size_t kHistory = 1000;
 constexpr std::chrono::hours kHistoryAge{1};
 
@@ -159,8 +160,13 @@ void Engine::ContinueRevert(const std::string& id) {
   if (entry->touched) gone = entry->kind->revert(id, entry->undo, host_);
   if (!gone.ok()) return RetryRevert(*entry, gone.status());
   if (*gone) return entry->journaled ? RemoveRecord(*entry) : Finish(*entry);
+  const BootTime now = clock_.Now();
+  if (now >= entry->told_of_going + kTellOfGoing) {
+    entry->told_of_going = now;
+    TellOfRecord(id, RecordNews::kGoing);
+  }
   entry->retry_timer =
-      loop_.At(clock_.Now() + entry->kind->poll_interval, [this, id] { ContinueRevert(id); });
+      loop_.At(now + entry->kind->poll_interval, [this, id] { ContinueRevert(id); });
 }
 
 void Engine::RetryRevert(Entry& entry, const Status& error) {

@@ -39,7 +39,7 @@ std::optional<std::bitset<kDaysOfWeek>> ParseDays(std::string_view text) {
 std::optional<int> ParseTime(std::string_view text) {
   constexpr std::string_view kForm = "00:00";
   if (text.size() != kForm.size() || text[2] != ':') return std::nullopt;
-  for (size_t i : {0, 1, 3, 4}) {
+  for (size_t i : {0U, 1U, 3U, 4U}) {
     if (!absl::ascii_isdigit(static_cast<unsigned char>(text[i]))) return std::nullopt;
   }
   const int hours = (text[0] - '0') * 10 + text[1] - '0';

@@ -3,6 +3,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/strings.h"
@@ -44,6 +45,11 @@ void DeadlineWatch::Update() {
 void DeadlineWatch::NoteGone(const std::string& id) {
   deadlines_.erase(Journal::FileOf(id));
   gone_.insert(Journal::FileOf(id));
+}
+
+void DeadlineWatch::NoteGoing(const std::string& id, BootTime when) {
+  auto deadline = deadlines_.find(Journal::FileOf(id));
+  if (deadline != deadlines_.end()) deadline->second = std::max(deadline->second, when);
 }
 
 void DeadlineWatch::NoteBegun(const std::string& id) { gone_.erase(Journal::FileOf(id)); }

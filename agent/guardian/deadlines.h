@@ -26,6 +26,9 @@ class DeadlineWatch {
   // The daemon has seen the fault gone: its record has no deadline any more, however late a disk
   // that stalls lets it be removed.
   void NoteGone(const std::string& id);
+  // Its effect was over at `when`, but something of it is still on its way out: the daemon is at
+  // it.
+  void NoteGoing(const std::string& id, BootTime when);
   // A new fault has this id.
   void NoteBegun(const std::string& id);
 

@@ -88,8 +88,9 @@ void SetTimer(const UniqueFd& timer, std::optional<BootTime> when) {
   timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
-// Takes in what the daemon says: "+id" when a fault begins, "-id" when it was seen gone. Answers
-// NOT_FOUND when the daemon's end is closed, other errors when there never was one.
+// Takes in what the daemon says: "+id" when a fault begins, "~id" now and then while something of
+// it is on its way out, "-id" when it was seen gone. Answers NOT_FOUND when the daemon's end is
+// closed, other errors when there never was one.
 Status Listen(int daemon_says, DeadlineWatch& deadlines) {
   char word[256];
   for (;;) {
@@ -99,7 +100,9 @@ Status Listen(int daemon_says, DeadlineWatch& deadlines) {
     if (length < 0) return ErrnoStatus(errno, "listen to the daemon");
     if (length == 0) return absl::NotFoundError("the daemon is gone");
     const std::string id(word + 1, static_cast<size_t>(length) - 1);
-    word[0] == '-' ? deadlines.NoteGone(id) : deadlines.NoteBegun(id);
+    if (word[0] == '+') deadlines.NoteBegun(id);
+    if (word[0] == '~') deadlines.NoteGoing(id, SystemClock().Now());
+    if (word[0] == '-') deadlines.NoteGone(id);
   }
 }
 

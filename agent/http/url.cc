@@ -13,9 +13,9 @@ constexpr char kHexDigits[] = "0123456789ABCDEF";
 
 constexpr std::array<bool, 256> MakeUnreserved() {
   std::array<bool, 256> table{};
-  for (unsigned char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "abcdefghijklmnopqrstuvwxyz0123456789-_.~")) {
-    table[c] = true;
+  for (char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789-_.~")) {
+    table[static_cast<unsigned char>(c)] = true;
   }
   return table;
 }

@@ -31,6 +31,12 @@ if(FAULTD_COVERAGE)
   target_link_options(faultd_options INTERFACE --coverage)
 endif()
 
+# faultd_alone(source…): sources whose names, or whose headers of the kernel, collide with those of others when several
+# are compiled at once, as for clang-tidy.
+function(faultd_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # faultd_precompiled(name [HEADERS header… LINK target…]): headers of others that most sources of ours need and that
 # take longer to read than those take to compile, read once for all targets that faultd_use_precompiled names. Off for
 # development and clang-tidy, so that every source is seen to include what it needs.

@@ -125,6 +125,24 @@ class StalledDiskTest(unittest.TestCase):
         self.daemon.wait()
         self.assertEqual(sorted(os.listdir(other)), before)
 
+    def test_process_that_cannot_die(self):
+        """Nobody can end what writes to a disk that stalls. That is no reason to end the other faults."""
+        other = self.enterContext(lab.file_system())
+        guardian = self.daemon.guardians()
+        stays = self.blackhole(3)
+        writes = self.daemon.inject("disk_io", path=other, threads=1, block_bytes=4096, file_bytes=1 << 20, direct=False,
+                                    read_percent=0, lease=3)
+        deadline = time.clock_gettime(time.CLOCK_BOOTTIME) + 3
+        [process] = self.daemon.stress_processes()
+        with self.stalled(other):
+            wait_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) > deadline + 3, "the guardian has had its time")
+            self.assertTrue(os.path.exists(f"/proc/{process}"))
+            self.assertEqual(self.daemon.get(writes.id).state, fault_pb2.FAULT_STATE_REVERTING)
+            self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+            self.assertFalse(self.reachable(3))
+            self.assertEqual(self.daemon.guardians(), guardian)
+        self.assertEqual(self.daemon.wait_for_end(writes.id).state, REVERTED)
+
     def test_read_only_disk(self):
         fault = self.blackhole(3)
         lab.run("mount", "-o", "remount,ro", self.disk)

@@ -55,9 +55,10 @@ TEST(MemoryHolderTest, ManyChangesOfMind) {
   auto holder = MemoryHolder::Create({.most = 64 * kMiB, .random = true, .threads = 4});
   ASSERT_TRUE(holder.ok()) << holder.status();
   for (int i = 0; i < 300; ++i) {
-    ASSERT_EQ((*holder)->Hold((i * 37 % 64) * kMiB), absl::OkStatus());
+    const uint64_t wanted = static_cast<uint64_t>(i * 37 % 64) * kMiB;
+    ASSERT_EQ((*holder)->Hold(wanted), absl::OkStatus());
     if (i % 3 == 0) std::this_thread::yield();
-    EXPECT_LE((*holder)->held(), (i * 37 % 64) * kMiB);
+    EXPECT_LE((*holder)->held(), wanted);
   }
   ASSERT_EQ((*holder)->Hold(64 * kMiB), absl::OkStatus());
   EXPECT_TRUE(Await([&] { return !(*holder)->filling(); }));

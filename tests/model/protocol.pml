@@ -114,15 +114,17 @@ inline Done() { busy = busy & ~ME }
 /* Journal::Write, that is PosixDirectory::Write. What a writer that died left under a temporary name
    counts for nothing (IsHalfWritten). */
 inline WriteRecord(fault) {
-  d_step {
 #ifndef NO_CONTENT_SYNC
-    content_synced[fault] = true; /* fdatasync, before anybody can see the file */
+  content_synced[fault] = true; /* fdatasync, before anybody can see the file */
 #endif
-    record[fault] = readable; /* rename */
-    of_this_boot[fault] = true
-  };
-#ifndef NO_DIRECTORY_SYNC
-  on_disk[fault] = record[fault]; /* fsync of the directory */
+  record[fault] = readable; /* rename */
+  of_this_boot[fault] = true
+}
+inline SyncRecord(fault) {
+#ifdef NO_DIRECTORY_SYNC
+  skip
+#else
+  on_disk[fault] = record[fault] /* fsync of the directory */
 #endif
 }
 
@@ -131,16 +133,13 @@ inline RemoveRecord(fault) {
   record[fault] = none
 }
 
-/* FaultKind::inject. Nobody waits for the disk, but it may be there at once. */
-inline Change(fault) {
-  d_step {
-    host[fault] = 1;
-    if
-    :: fault == FILES -> files_on_disk = 3
-    :: else
-    fi
-  };
-  host[fault] = 3
+/* FaultKind::inject, begun here and done when all of `host` is. Nobody waits for the disk, but it may be there at once. */
+inline BeginChange(fault) {
+  host[fault] = 1;
+  if
+  :: fault == FILES -> files_on_disk = 3
+  :: else
+  fi
 }
 
 /* FaultKind::revert, from the record alone: what inject did, or a part of it, or nothing */
@@ -174,9 +173,8 @@ inline Inject(fault) {
     jobs!WRITE(fault)
   };
 #ifdef CHANGE_BEFORE_RECORD
-  Enter();
-  Change(fault);
-  Done()
+  atomic { Enter(); BeginChange(fault) };
+  atomic { host[fault] = 3; Done() }
 #endif
 }
 
@@ -188,12 +186,12 @@ inline Written(fault) {
     written = 0;
     turn = false;
     state[fault] = ACTIVE;
-    Enter()
-  };
+    Enter();
 #ifndef CHANGE_BEFORE_RECORD
-    Change(fault);
+    BeginChange(fault)
 #endif
-    Done()
+  };
+    atomic { host[fault] = 3; Done() }
   :: atomic {
     written == fault + 1 && state[fault] != PENDING ->
     written = 0;
@@ -213,23 +211,23 @@ inline Revert(fault) {
   :: state[fault] == ACTIVE -> PutBack(fault)
   :: else
   fi;
-  Done();
+  atomic {
+    Done();
 #ifdef REMOVAL_OVERTAKES
-  RemoveRecord(fault);
-  state[fault] = NO_FAULT
+    RemoveRecord(fault);
+    state[fault] = NO_FAULT
 #else
-  d_step {
     state[fault] = REVERTING;
     jobs!REMOVE(fault)
-  }
 #endif
+  }
 }
 
 /* WorkerThread::Work: the first job */
 inline DoJob(fault) {
-  atomic { jobs?[WRITE, eval(fault)] && !written -> Enter() };
-  WriteRecord(fault);
+  atomic { jobs?[WRITE, eval(fault)] && !written -> Enter(); WriteRecord(fault) };
   atomic {
+    SyncRecord(fault);
     Done();
     jobs?_,_;
     written = fault + 1

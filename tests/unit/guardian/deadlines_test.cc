@@ -74,6 +74,17 @@ TEST_F(DeadlineWatchTest, FaultThatIsGoneHasNone) {
   EXPECT_EQ(watch.Earliest(), BootTime(700));
 }
 
+TEST_F(DeadlineWatchTest, FaultOnItsWayOutHasALaterOne) {
+  Write("a", 500);
+  DeadlineWatch watch = Open();
+  watch.NoteGoing("a", BootTime(400));
+  EXPECT_EQ(watch.Earliest(), BootTime(500));
+  watch.NoteGoing("a", BootTime(900));
+  EXPECT_EQ(watch.Earliest(), BootTime(900));
+  watch.NoteGoing("unknown", BootTime(100));
+  EXPECT_EQ(watch.Earliest(), BootTime(900));
+}
+
 TEST_F(DeadlineWatchTest, NextFaultOfThatIdHasOne) {
   Write("a", 500);
   DeadlineWatch watch = Open();
