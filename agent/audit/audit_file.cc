@@ -136,7 +136,7 @@ void AuditFile::FindEnd(const std::string& tail) {
 
 StatusOr<std::string> AuditFile::Write(const AuditEntry& entry) {
   ChainLink last = head_.last;
-  const std::string line = MakeLine(entry, last);
+  std::string line = MakeLine(entry, last);
   if (size_ > 0 && size_ + line.size() + 1 > place_.max_size) RETURN_IF_ERROR(Rotate());
   if (Status written = WriteAll(fd_.get(), line + "\n", place_.path()); !written.ok()) {
     // What is there of it would be taken for a torn line.

@@ -50,7 +50,7 @@ StatusOr<std::vector<int>> CoresFor(const v1::CpuStress& cpu, Host& host) {
       usable.resize(cpu.core_count());
       return usable;
     case v1::CpuStress::kCoreList: {
-      ASSIGN_OR_RETURN(const std::vector<int> wanted, ParseCoreList(cpu.core_list()));
+      ASSIGN_OR_RETURN(std::vector<int> wanted, ParseCoreList(cpu.core_list()));
       for (int core : wanted) {
         if (std::find(usable.begin(), usable.end(), core) == usable.end()) {
           return FieldError("spec.cpu.core_list",

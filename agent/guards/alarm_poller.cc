@@ -56,6 +56,7 @@ void AlarmPoller::AskNew() {
 
 void AlarmPoller::Poll() {
   std::vector<std::string> names;
+  names.reserve(followers_.size());
   for (const auto& [id, each] : followers_) names.push_back(each.name);
   poll_ = Ask(std::move(names), [this] { Arm(); });
 }

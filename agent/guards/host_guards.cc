@@ -177,6 +177,7 @@ void HostGuards::CheckSoon() {
 void HostGuards::CheckAll() {
   // A check may end any of the faults.
   std::vector<uint64_t> ids;
+  ids.reserve(watches_.size());
   for (const auto& [id, watch] : watches_) ids.push_back(id);
   for (uint64_t id : ids) {
     if (const auto found = watches_.find(id); found != watches_.end()) found->second->Check();

@@ -103,6 +103,7 @@ void Probes::End(Schedule& schedule, const Status& status) {
   Await(schedule);
 
   std::vector<WatchId> watches;
+  watches.reserve(watchers_.size());
   for (const auto& [id, watcher] : watchers_) watches.push_back(id);
   for (WatchId id : watches) {
     const auto found = watchers_.find(id);

@@ -68,6 +68,7 @@ struct MetricsServer::State {
 MetricsServer::MetricsServer(asio::io_context& context, std::function<std::string()> page)
     : state_(std::make_shared<State>(context, std::move(page))) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): cancelling a steady_timer does not fail
 MetricsServer::~MetricsServer() {
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);

@@ -178,6 +178,7 @@ const Samples& BestBare(const std::vector<Contestant>& all, bool page_cache,
     if (!each.bare || each.page_cache != page_cache) continue;
     if (best == nullptr || ShortestMs(each.*times) < ShortestMs((*best).*times)) best = &each;
   }
+  if (best == nullptr) Require(absl::NotFoundError("there is no bare way to compare with"));
   return best->*times;
 }
 

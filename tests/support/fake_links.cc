@@ -13,10 +13,13 @@ StatusOr<std::vector<Link>> FakeKernel::FakeLinks::List() {
   return kernel_.script_.Run("list links", [&]() -> StatusOr<std::vector<Link>> {
     std::vector<int> done;
     for (auto& [index, lists] : kernel_.deleting_) {
-      if (lists > 0 && --lists == 0) done.push_back(index);
+      if (lists == 0) continue;
+      --lists;
+      if (lists == 0) done.push_back(index);
     }
     for (int index : done) kernel_.RemoveLink(index);
     std::vector<Link> links;
+    links.reserve(kernel_.state_.links.size());
     for (const auto& [index, link] : kernel_.state_.links) links.push_back(link);
     return links;
   });
@@ -34,6 +37,7 @@ StatusOr<Link> FakeKernel::FakeLinks::Get(std::string_view name) {
 StatusOr<std::vector<Link>> FakeKernel::FakeLinks::DefaultRouteLinks() {
   return kernel_.script_.Run("list default routes", [&]() -> StatusOr<std::vector<Link>> {
     std::vector<Link> links;
+    links.reserve(kernel_.state_.links.size());
     for (const auto& [index, link] : kernel_.state_.links) {
       if (kernel_.state_.default_routes.contains(link.name)) links.push_back(link);
     }

@@ -17,6 +17,7 @@ void FakeResolver::Resolve(const std::string& name, Callback done) {
 
 void FakeResolver::Set(const std::string& name, const std::vector<std::string>& addresses) {
   std::vector<IpPrefix> parsed;
+  parsed.reserve(addresses.size());
   for (const std::string& address : addresses) parsed.push_back(*IpPrefix::Parse(address));
   answers_[name] = std::move(parsed);
 }

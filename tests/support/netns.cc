@@ -11,6 +11,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/strings.h"
+
 namespace faultd {
 
 bool InCi() {
@@ -24,7 +26,7 @@ void AddAddresses(const std::string& link, const std::vector<std::string>& addre
   for (const std::string& address : addresses) {
     // Without duplicate address detection an IPv6 address can be used at once.
     const bool v6 = address.find(':') != std::string::npos;
-    Sh("ip address add " + address + " dev " + link + (v6 ? " nodad" : ""));
+    Sh(StrCat("ip address add ", address, " dev ", link, v6 ? " nodad" : ""));
   }
   Sh("ip link set " + link + " up");
 }

@@ -279,8 +279,10 @@ TEST_F(FlowerSteeringTest, WhatItCannotDoIsRefused) {
 }
 
 TEST_F(FlowerSteeringTest, ManyAddressesAndTheSameTwice) {
+  constexpr unsigned kMany = 5000;
   std::vector<IpRange> ranges;
-  for (unsigned i = 0; i < 5000; ++i) ranges.push_back({0x0b000000 + 16 * i, 0x0b000003 + 16 * i});
+  ranges.reserve(kMany);
+  for (unsigned i = 0; i < kMany; ++i) ranges.push_back({0x0b000000 + 16 * i, 0x0b000003 + 16 * i});
   SteeringChain chain = Chain(Direction::kEgress);
   const PacketMatch many{.remote = AddressSet(Family::kIpv4, std::move(ranges))};
   chain.rules = {Drop({many, many}, "hits")};

@@ -25,6 +25,7 @@ std::string PolicyError(std::string_view text) {
 
 std::vector<std::string> WordsOf(const std::vector<v1::Endpoint>& endpoints) {
   std::vector<std::string> words;
+  words.reserve(endpoints.size());
   for (const v1::Endpoint& endpoint : endpoints) words.push_back(Describe(endpoint));
   return words;
 }
