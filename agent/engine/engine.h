@@ -131,10 +131,11 @@ class Engine {
     v1::InjectFaultRequest request;
     const FaultKind* kind = nullptr;
     v1::Undo undo;
-    uint64_t number = 0;   // order of creation
-    BootTime deadline{0};  // of its lease
-    BootTime lease_end{
-        0};  // when the lease timer ends it: earlier while a shorter lease is written
+    uint64_t number = 0;  // order of creation
+    BootTime deadline{0};
+    BootTime turn_by{0};  // is not injected if its turn comes later
+    // When the lease timer ends it: before the deadline while a shorter lease is written.
+    BootTime lease_end{0};
     bool journaled = false;  // a record may be on disk
     bool touched = false;    // inject was called
     bool all_traffic = false;
@@ -160,6 +161,7 @@ class Engine {
   void StartGuards(Entry& entry);
   void ResolveNames(Entry& entry);
   void Survey(Entry& entry);
+  void AwaitTurn(Entry& entry);
   void Activate(const std::string& id);
   Status PlanEntry(Entry& entry);
   void ContinueInject(const std::string& id);

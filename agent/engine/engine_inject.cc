@@ -91,15 +91,13 @@ void Engine::ResolveNames(Entry& entry) {
 }
 
 void Engine::Survey(Entry& entry) {
-  const auto activate = [this, id = entry.fault.id()] { Activate(id); };
-  if (entry.kind->survey == nullptr) return InTurn(activate);
-  entry.kind->survey(
-      host_, [this, alive = alive_, activate, id = entry.fault.id()](const Status& surveyed) {
-        Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
-        if (pending == nullptr) return;
-        if (!surveyed.ok()) return Fail(*pending, surveyed);
-        InTurn(activate);
-      });
+  if (entry.kind->survey == nullptr) return AwaitTurn(entry);
+  entry.kind->survey(host_, [this, alive = alive_, id = entry.fault.id()](const Status& surveyed) {
+    Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
+    if (pending == nullptr) return;
+    if (!surveyed.ok()) return Fail(*pending, surveyed);
+    AwaitTurn(*pending);
+  });
 }
 
 Status Engine::CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,
@@ -140,10 +138,21 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
 }
 
+// Whoever wants a fault does not expect it any more when a disk has stalled for longer than its
+// lease.
+void Engine::AwaitTurn(Entry& entry) {
+  constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(10);
+  entry.turn_by = clock_.Now() + std::max(kPatience, FromProto(entry.request.duration()));
+  InTurn([this, id = entry.fault.id()] { Activate(id); });
+}
+
 void Engine::Activate(const std::string& id) {
   Entry* entry = FindIn(v1::FAULT_STATE_PENDING, id);
   if (entry == nullptr) return EndTurn();
-  if (Status planned = PlanEntry(*entry); !planned.ok()) {
+  Status planned = absl::DeadlineExceededError(
+      "it would have begun after its lease: the disk with the journal is slow, or stalls");
+  if (clock_.Now() < entry->turn_by) planned = PlanEntry(*entry);
+  if (!planned.ok()) {
     Fail(*entry, planned);
     return EndTurn();
   }

@@ -94,6 +94,20 @@ TEST_F(EngineRecordTest, NextIsPlannedAfterTheChange) {
   EXPECT_EQ(StateOf("b"), v1::FAULT_STATE_ACTIVE);
 }
 
+TEST_F(EngineRecordTest, WhatHasWaitedLongerThanItsLeaseIsNotInjected) {
+  Inject("a", kLatency);
+  host.worker.Stall();
+  StartRenewal("a", seconds(600));
+  auto late = Inject("b", kOther);
+  host.loop.RunFor(seconds(60));
+  host.worker.LetGo();
+  host.loop.RunReady();
+  ASSERT_TRUE(late->has_value());
+  EXPECT_EQ((*late)->status().code(), absl::StatusCode::kDeadlineExceeded);
+  host.loop.RunFor(seconds(1));
+  EXPECT_EQ(host.Snapshot(), before);
+}
+
 TEST_F(EngineRecordTest, NewLeaseCountsOnceItIsRecorded) {
   Inject("a", kLatency);
   host.worker.Stall();
