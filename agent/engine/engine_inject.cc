@@ -149,7 +149,7 @@ void Engine::AwaitTurn(Entry& entry) {
 void Engine::Activate(const std::string& id) {
   Entry* entry = FindIn(v1::FAULT_STATE_PENDING, id);
   if (entry == nullptr) return EndTurn();
-  Status planned = absl::DeadlineExceededError(
+  Status planned = absl::AbortedError(
       "it would have begun after its lease: the disk with the journal is slow, or stalls");
   if (clock_.Now() < entry->turn_by) planned = PlanEntry(*entry);
   if (!planned.ok()) {
