@@ -20,10 +20,10 @@ Status RemoveAll(const std::string& path) {
 }  // namespace
 
 StatusOr<bool> FileRemovals::Remove(const std::string& path) {
-  auto found = running_.find(path);
-  if (found == running_.end()) {
+  const auto [found, is_new] = running_.try_emplace(path);
+  if (is_new) {
     std::promise<Status> done;
-    std::future<Status> status = done.get_future();
+    found->second = done.get_future();
     try {
       // Nobody waits for it, not even at the end: the disk may never answer.
       std::thread([path, done = std::move(done)]() mutable {
@@ -31,9 +31,9 @@ StatusOr<bool> FileRemovals::Remove(const std::string& path) {
         done.set_value(RemoveAll(path));
       }).detach();
     } catch (const std::system_error&) {
+      running_.erase(found);
       return RemoveTaggedDirectory(path);
     }
-    found = running_.emplace(path, std::move(status)).first;
   }
   if (found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
   const Status status = running_.extract(found).mapped().get();
