@@ -82,8 +82,8 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
                              std::vector<std::string> order, const std::string& cause,
                              bool may_create_links) {
   clean_ = false;
-  seen_.reset();
-  waiting_until_ = BootTime{0};
+  steering_.Forget();
+  waiting_.Forget();
   Draft draft{.may_create_links = may_create_links};
   Status status = BuildDraft(faults, order, cause, draft);
   bool stays = status.ok();
@@ -150,18 +150,13 @@ void NetworkPlane::RetireCreated(const std::vector<Link>& created, const std::st
   kernel_.links().DeleteInBackground(std::move(indices));
 }
 
-// Many that end together ask again and again, and a look at all links costs more the more there
-// are: as in Look, at most a tenth of the time goes there.
 StatusOr<bool> NetworkPlane::IsGone(const std::string& id) {
-  constexpr int kRest = 9;
-  const BootTime begin = clock_.Now();
-  if (begin >= waiting_until_) {
-    RETURN_IF_ERROR(AdvanceRetiring(id));
-    waiting_ = WaitingForLinks();
-    const BootTime end = clock_.Now();
-    waiting_until_ = end + kRest * (end - begin);
-  }
-  if (waiting_.contains(id) || waiting_.contains("")) return false;
+  ASSIGN_OR_RETURN(const std::set<std::string>* waiting,
+                   waiting_.Get(clock_, [&]() -> StatusOr<std::set<std::string>> {
+                     RETURN_IF_ERROR(AdvanceRetiring(id));
+                     return WaitingForLinks();
+                   }));
+  if (waiting->contains(id) || waiting->contains("")) return false;
   earlier_.erase(id);
   return true;
 }

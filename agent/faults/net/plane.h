@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "faultd/v1/network.pb.h"
 #include "faults/net/compiler.h"
+#include "faults/net/recent_look.h"
 #include "kernel/kernel.h"
 
 namespace faultd {
@@ -104,7 +105,6 @@ class NetworkPlane {
   std::set<int> KnownLinks() const;
 
   // plane_observe.cc
-  Status Look();
   Status CheckRules(const std::string& id, const SteeringState& state);
   static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
 
@@ -129,10 +129,7 @@ class NetworkPlane {
   std::vector<std::string> order_;  // ids in the order of injection
   FaultLinks links_;
   std::vector<RetiringLink> retiring_;
-  // Faults that wait for links in `retiring_` as of the last look at them ("": all do), and until
-  // when that look serves others; 0 when there are new ones.
-  std::set<std::string> waiting_;
-  BootTime waiting_until_{0};
+  RecentLook<std::set<std::string>> waiting_;  // faults that wait for `retiring_`; "": all do
   SteeringTable table_;
   bool table_verified_ = true;  // else the kernel may have other rules than `table_`
   std::vector<PacketMatch> protect_;
@@ -140,10 +137,7 @@ class NetworkPlane {
   uint64_t speed_bps_ = 0;  // of the fastest interface in use
   bool complete_ = true;    // else packets are left alone for want of a link
   bool clean_ = false;      // nothing of ours was seen in the kernel since the last change
-  // What the last look at the kernel has seen, if the rules are still the same, and until when it
-  // serves others.
-  std::optional<SteeringState> seen_;
-  BootTime seen_until_{0};
+  RecentLook<SteeringState> steering_;
   std::map<std::string, v1::NetworkEffect> earlier_;  // of links that are gone, per fault
 };
 

@@ -23,8 +23,9 @@ PacketCounter CounterOf(const SteeringState& state, const std::string& name) {
 StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
   if (!active(id)) return NotActive(id);
   Complete();
-  RETURN_IF_ERROR(Look());
-  const SteeringState& state = *seen_;
+  ASSIGN_OR_RETURN(const SteeringState* seen,
+                   steering_.Get(clock_, [this] { return kernel_.steering().Read(); }));
+  const SteeringState& state = *seen;
   RETURN_IF_ERROR(CheckRules(id, state));
   v1::NetworkEffect effect;
   if (auto earlier = earlier_.find(id); earlier != earlier_.end()) effect = earlier->second;
@@ -40,19 +41,6 @@ StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
     effect.set_packets_queued(effect.packets_queued() + netem.packets_queued);
   }
   return effect;
-}
-
-// A look costs more the more faults there are, and each of them is looked at again and again: all
-// of them together must not take more than a tenth of the loop's time.
-Status NetworkPlane::Look() {
-  constexpr int kRest = 9;
-  const BootTime begin = clock_.Now();
-  if (seen_ && begin < seen_until_) return absl::OkStatus();
-  seen_.reset();
-  ASSIGN_OR_RETURN(seen_, kernel_.steering().Read());
-  const BootTime end = clock_.Now();
-  seen_until_ = end + kRest * (end - begin);
-  return absl::OkStatus();
 }
 
 void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
