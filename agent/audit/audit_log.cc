@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/disk_thread.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/threads.h"
 
 namespace faultd {
 namespace {
@@ -24,8 +24,13 @@ void LogEntry(const AuditEntry& entry, const std::string& line) {
 
 }  // namespace
 
-AuditLog::AuditLog(AuditPlace place, const Clock& clock)
-    : clock_(clock), file_(std::move(place)), thread_(StartDiskThread([this] { Run(); })) {}
+StatusOr<std::unique_ptr<AuditLog>> AuditLog::Start(AuditPlace place, const Clock& clock) {
+  std::unique_ptr<AuditLog> log(new AuditLog(std::move(place), clock));
+  StatusOr<std::thread> thread = StartDiskThread([log = log.get()] { log->Run(); });
+  RETURN_IF_ERROR(Annotate(thread.status(), "the thread that writes the audit log"));
+  log->thread_ = *std::move(thread);
+  return log;
+}
 
 AuditLog::~AuditLog() {
   {
@@ -33,7 +38,7 @@ AuditLog::~AuditLog() {
     stopping_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void AuditLog::Append(AuditEntry entry) {

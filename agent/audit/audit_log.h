@@ -2,12 +2,14 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "audit/audit_file.h"
 #include "base/clock.h"
+#include "base/status.h"
 
 namespace faultd {
 
@@ -15,10 +17,11 @@ namespace faultd {
 // every entry. A thread of its own writes, so that no disk holds up whoever has something to tell;
 // what cannot be written is counted, and the count is written as soon as possible. So are failures
 // beyond kMostFailures a second, or a flood of them would push everything else out. Used from any
-// thread. Opens nothing before the first entry; see StartDiskThread for when to make it.
+// thread. Opens nothing before the first entry; see StartDiskThread for when to start it.
 class AuditLog {
  public:
-  AuditLog(AuditPlace place, const Clock& clock);
+  // RESOURCE_EXHAUSTED when no thread is to be had.
+  static StatusOr<std::unique_ptr<AuditLog>> Start(AuditPlace place, const Clock& clock);
   // Writes what there is to write, as long as that takes.
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -34,6 +37,7 @@ class AuditLog {
  private:
   static constexpr size_t kMostQueuedBytes = 8 << 20;
 
+  AuditLog(AuditPlace place, const Clock& clock) : clock_(clock), file_(std::move(place)) {}
   void Run();
   void Write(const AuditEntry& entry);
   bool WriteMissing();

@@ -6,11 +6,10 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 
-#include "base/disk_thread.h"
 #include "base/file_io.h"
 #include "base/log.h"
+#include "base/threads.h"
 #include "base/unique_fd.h"
 
 namespace faultd {
@@ -29,16 +28,17 @@ bool MetricStore::SaveSoon(std::function<std::string()> make) {
   if (path_.empty()) return true;
   if (writing_.exchange(true)) return false;
   if (writer_.joinable()) writer_.join();
-  try {
-    writer_ = std::thread([this, make = std::move(make)] {
-      KeepStandardDescriptors();
-      if (const Status status = Write(make()); !status.ok()) {
-        spdlog::warn("not kept over a restart: {}", std::string(status.message()));
-      }
-      writing_ = false;
-    });
-  } catch (const std::system_error& error) {
-    spdlog::warn("not kept over a restart: {}: start a thread: {}", path_, error.what());
+  StatusOr<std::thread> writer = StartThread([this, make = std::move(make)] {
+    KeepStandardDescriptors();
+    if (const Status status = Write(make()); !status.ok()) {
+      spdlog::warn("not kept over a restart: {}", std::string(status.message()));
+    }
+    writing_ = false;
+  });
+  if (writer.ok()) {
+    writer_ = *std::move(writer);
+  } else {
+    spdlog::warn("not kept over a restart: {}: {}", path_, std::string(writer.status().message()));
     writing_ = false;
   }
   return true;

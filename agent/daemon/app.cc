@@ -2,10 +2,7 @@
 #include "daemon/app.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +26,9 @@
 #include "daemon/fault_ends.h"
 #include "daemon/guardian_process.h"
 #include "daemon/host_resolver.h"
+#include "daemon/limits.h"
 #include "daemon/notify.h"
+#include "daemon/policy_capabilities.h"
 #include "daemon/policy_file.h"
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
@@ -102,58 +101,6 @@ Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::stri
   return absl::OkStatus();
 }
 
-// Each probe that hangs holds a socket, and reverting needs descriptors too: 1024, the usual limit
-// for the sake of select(2), are too few.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("raise RLIMIT_NOFILE: {}", strerror(errno));
-}
-
-// On a host without memory, what can be read from disk again goes first, code as well, and reading
-// it takes seconds: leases would end late, and the watchdog would take the daemon for hanging. What
-// it has used once stays. The limit must go first: with one, later mappings would fail.
-void StayInMemory() {
-  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0 ||
-      mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    spdlog::warn(
-        "cannot stay in memory ({}): leases may end late when the host runs out of it; start "
-        "faultd with an unlimited RLIMIT_MEMLOCK, as faultd.service does",
-        strerror(errno));
-}
-
-// What the kinds that the policy allows need, and what it takes to put the host back.
-CapabilitySet CapabilitiesUnder(const Policy& policy) {
-  CapabilitySet all = kPutBack;
-  for (const FaultKind* kind : FaultKinds()) {
-    if (AllowsKind(policy, kind->name)) all |= kind->capabilities;
-  }
-  return all;
-}
-
-// The policy without the kinds that need more than `held`: what was given up cannot be had again.
-Policy WithinCapabilities(Policy policy, CapabilitySet held) {
-  std::vector<std::string> kinds;
-  bool all = true;
-  for (const FaultKind* kind : FaultKinds()) {
-    if (!AllowsKind(policy, kind->name)) continue;
-    if ((kind->capabilities & ~held) == 0) {
-      kinds.emplace_back(kind->name);
-      continue;
-    }
-    all = false;
-    spdlog::warn(
-        "faults of kind {} stay refused until faultd is restarted: they need capabilities that it "
-        "gave up at its start, when the policy did not allow them",
-        kind->name);
-  }
-  if (!all) policy.kinds = std::move(kinds);
-  return policy;
-}
-
 class App {
  public:
   explicit App(const AppOptions& options)
@@ -183,7 +130,7 @@ class App {
   std::unique_ptr<Directory> directory_;
   std::optional<Journal> journal_;
   std::unique_ptr<WorkerThread> worker_;
-  std::optional<AuditLog> audit_;
+  std::unique_ptr<AuditLog> audit_;
   std::optional<SafetyLever> lever_;
   std::unique_ptr<Kernel> kernel_;
   std::optional<AwsSession> aws_;
@@ -226,7 +173,7 @@ Status App::Start() {
   journal_.emplace(*directory_);
   // Threads that wait for disks, before there is anything that must go when the daemon is killed.
   ASSIGN_OR_RETURN(worker_, WorkerThread::Start(loop_));
-  audit_.emplace(options_.config.audit, clock_);
+  ASSIGN_OR_RETURN(audit_, AuditLog::Start(options_.config.audit, clock_));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
   // Before it has the lock there is nothing to put back, so they may just end it.
   end_signals_.emplace(context_, SIGTERM, SIGINT);

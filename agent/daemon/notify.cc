@@ -1,13 +1,15 @@
 #include "daemon/notify.h"
 
+#include <spdlog/spdlog.h>
+
 #include <condition_variable>
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "base/strings.h"
+#include "base/threads.h"
 #include <systemd/sd-daemon.h>
 
 namespace faultd {
@@ -52,7 +54,8 @@ class SystemdNotifier::Sender {
 SystemdNotifier::SystemdNotifier(Loop& loop, const Clock& clock) : loop_(loop), clock_(clock) {
   if (getenv("NOTIFY_SOCKET") == nullptr) return;
   sender_ = std::make_shared<Sender>();
-  std::thread([sender = sender_] { sender->Run(); }).detach();
+  const Status started = StartDetachedThread([sender = sender_] { sender->Run(); });
+  if (!started.ok()) spdlog::error("tell systemd: {}", std::string(started.message()));
 }
 
 SystemdNotifier::~SystemdNotifier() {

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
-#include <utility>
 
+#include "base/job_queue.h"
 #include "engine/loop.h"
 #include "engine/worker.h"
 
@@ -26,19 +24,10 @@ class WorkerThread final : public Worker {
   void Run(std::function<Status()> work, std::function<void(const Status&)> done) override;
 
  private:
-  struct Job {
-    std::function<Status()> work;
-    std::function<void(const Status&)> done;
-  };
-
   explicit WorkerThread(Loop& loop) : loop_(loop) {}
-  void Work();
 
   Loop& loop_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Job> jobs_;
-  bool stopping_ = false;
+  JobQueue jobs_;
   std::thread thread_;
 };
 

@@ -1,8 +1,8 @@
 #include "http/tls_loader.h"
 
-#include <system_error>
 #include <utility>
 
+#include "base/threads.h"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,22 +22,22 @@ asio::awaitable<StatusOr<std::shared_ptr<asio::ssl::context>>> TlsLoader::Get() 
   if (made_ != nullptr) co_return made_;
   if (!std::exchange(loading_, true)) {
     if (thread_.joinable()) thread_.join();
-    try {
-      thread_ = std::thread(
-          [weak = weak_from_this(), options = options_, executor = loaded_.get_executor()] {
-            asio::post(executor, [weak, made = MakeTlsContext(options)] {
-              const auto self = weak.lock();
-              if (self == nullptr) return;
-              self->loading_ = false;
-              self->error_ = made.status();
-              if (made.ok()) self->made_ = *made;
-              self->loaded_.cancel();
-            });
+    StatusOr<std::thread> thread = StartThread(
+        [weak = weak_from_this(), options = options_, executor = loaded_.get_executor()] {
+          asio::post(executor, [weak, made = MakeTlsContext(options)] {
+            const auto self = weak.lock();
+            if (self == nullptr) return;
+            self->loading_ = false;
+            self->error_ = made.status();
+            if (made.ok()) self->made_ = *made;
+            self->loaded_.cancel();
           });
-    } catch (const std::system_error& error) {
+        });
+    if (!thread.ok()) {
       loading_ = false;
-      co_return absl::ResourceExhaustedError(StrCat("start a thread: ", error.what()));
+      co_return thread.status();
     }
+    thread_ = *std::move(thread);
   }
   co_await loaded_.async_wait(asio::as_tuple(asio::use_awaitable));
   if (made_ != nullptr) co_return made_;

@@ -1,10 +1,8 @@
 #include "kernel/file_removals.h"
 
-#include <system_error>
-#include <thread>
 #include <utility>
 
-#include "base/disk_thread.h"
+#include "base/threads.h"
 #include "kernel/tagged_files.h"
 
 namespace faultd {
@@ -24,13 +22,12 @@ StatusOr<bool> FileRemovals::Remove(const std::string& path) {
   if (is_new) {
     std::promise<Status> done;
     found->second = done.get_future();
-    try {
-      // Nobody waits for it, not even at the end: the disk may never answer.
-      std::thread([path, done = std::move(done)]() mutable {
-        KeepStandardDescriptors();
-        done.set_value(RemoveAll(path));
-      }).detach();
-    } catch (const std::system_error&) {
+    // Nobody waits for it, not even at the end: the disk may never answer.
+    const Status begun = StartDetachedThread([path, done = std::move(done)]() mutable {
+      KeepStandardDescriptors();
+      done.set_value(RemoveAll(path));
+    });
+    if (!begun.ok()) {
       running_.erase(found);
       return RemoveTaggedDirectory(path);
     }

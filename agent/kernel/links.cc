@@ -3,8 +3,6 @@
 #include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/sockios.h>
-#include <pthread.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -15,9 +13,9 @@
 #include <atomic>
 #include <cerrno>
 #include <new>
-#include <system_error>
 #include <utility>
 
+#include "base/threads.h"
 #include "kernel/link_messages.h"
 #include "kernel/links_linux.h"
 #include "kernel/modules.h"
@@ -52,23 +50,19 @@ void BackgroundDeleter::Delete(const std::vector<int>& indices) {
     const std::lock_guard lock(mutex_);
     waiting_.insert(waiting_.end(), indices.begin(), indices.end());
   }
-  if (!thread_.joinable() && !StartThread()) return DeleteWaiting();
+  if (!HasThread()) return DeleteWaiting();
   changed_.notify_one();
 }
 
-bool BackgroundDeleter::StartThread() {
-  // Signals are for the thread that waits for them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error& error) {
-    spdlog::warn("start the thread that deletes links: {}", error.what());
+bool BackgroundDeleter::HasThread() {
+  if (thread_.joinable()) return true;
+  StatusOr<std::thread> thread = StartThread([this] { Run(); });
+  if (thread.ok()) {
+    thread_ = *std::move(thread);
+  } else {
+    spdlog::warn("delete links in the background: {}", ToStd(thread.status().message()));
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread_.joinable();
+  return thread.ok();
 }
 
 void BackgroundDeleter::Run() {
@@ -161,7 +155,7 @@ uint64_t LinuxLinks::SpeedBps(const Link& link) {
   auto* settings = new (buffer.data()) ethtool_link_settings{};
   ifreq request{};
   link.name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = buffer.data();
+  request.ifr_data = reinterpret_cast<char*>(buffer.data());
   const auto ask = [&] {
     settings->cmd = ETHTOOL_GLINKSETTINGS;
     return ioctl(ioctl_socket_.get(), SIOCETHTOOL, &request) == 0;

@@ -23,7 +23,7 @@ class BackgroundDeleter {
   void Delete(const std::vector<int>& indices);
 
  private:
-  bool StartThread();
+  bool HasThread();
   void Run();
   void DeleteWaiting();
 

@@ -10,14 +10,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <future>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "base/threads.h"
 #include "base/unique_fd.h"
 #include "kernel/cgroup.h"
 
@@ -90,10 +94,11 @@ void ApplyLimit(const std::string& directory, const char* limit_name, const char
   facts.available = std::min(facts.available, *limit - std::min(used, *limit));
 }
 
+// The thread may have descriptors of its own.
 StatusOr<std::string> PathOf(const UniqueFd& directory) {
   char path[PATH_MAX];
   const ssize_t length =
-      readlink(StrCat("/proc/self/fd/", directory.get()).c_str(), path, sizeof(path));
+      readlink(StrCat("/proc/thread-self/fd/", directory.get()).c_str(), path, sizeof(path));
   if (length < 0) return ErrnoStatus(errno, "read the path of a directory");
   return std::string(path, static_cast<size_t>(length));
 }
@@ -165,34 +170,34 @@ class LinuxMachine final : public Machine {
     return facts;
   }
 
+  // A disk that stalls, or a server of files that is gone, holds up a thread but not the caller: a
+  // lease may end meanwhile.
   StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) override {
-    const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid() && errno == ENOTDIR)
-      return PreconditionError("PATH", directory, StrCat(directory, " is not a directory"));
-    if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", directory));
-    struct statfs type{};
-    struct statvfs room{};
-    struct stat inode{};
-    if (fstatfs(fd.get(), &type) != 0 || fstatvfs(fd.get(), &room) != 0 ||
-        fstat(fd.get(), &inode) != 0) {
-      return ErrnoStatus(errno, StrCat("read the file system of ", directory));
-    }
-    const auto magic = static_cast<uint32_t>(type.f_type);
-    const KnownFileSystem known = TypeOf(magic);
-    FileSystemFacts facts;
-    ASSIGN_OR_RETURN(facts.path, PathOf(fd));
-    facts.type =
-        known.name.empty() ? absl::StrCat("0x", absl::Hex(magic)) : std::string(known.name);
-    facts.pseudo = known.pseudo;
-    facts.read_only = (room.f_flag & ST_RDONLY) != 0;
-    facts.device = inode.st_dev;
-    facts.total_bytes = room.f_blocks * room.f_frsize;
-    facts.used_bytes = (room.f_blocks - room.f_bfree) * room.f_frsize;
-    facts.free_bytes = room.f_bavail * room.f_frsize;
-    facts.total_inodes = room.f_files;
-    facts.free_inodes = room.f_favail;
-    return facts;
+    constexpr std::chrono::milliseconds kPatience{500};
+    constexpr size_t kMostLooks = 8;
+    std::erase_if(looks_, [](const auto& look) { return IsDone(look.second); });
+    const Status unanswered = absl::UnavailableError(
+        StrCat(directory, ": its file system does not answer; try again once it does"));
+    if (looks_.contains(directory) || looks_.size() >= kMostLooks) return unanswered;
+    std::promise<StatusOr<FileSystemFacts>> seen;
+    auto look = seen.get_future();
+    RETURN_IF_ERROR(StartDetachedThread([directory, seen = std::move(seen)]() mutable {
+      KeepStandardDescriptors();
+      seen.set_value(ReadFileSystemOf(directory));
+    }));
+    if (look.wait_for(kPatience) == std::future_status::ready) return look.get();
+    looks_.emplace(directory, std::move(look));
+    return unanswered;
   }
+
+ private:
+  using Look = std::future<StatusOr<FileSystemFacts>>;
+
+  static bool IsDone(const Look& look) {
+    return look.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+
+  std::map<std::string, Look> looks_;  // those that take long
 };
 
 }  // namespace
@@ -201,6 +206,34 @@ double FileSystemFacts::PercentFull() const {
   const uint64_t reachable = used_bytes + free_bytes;
   return reachable == 0 ? 100
                         : 100 * static_cast<double>(used_bytes) / static_cast<double>(reachable);
+}
+
+StatusOr<FileSystemFacts> ReadFileSystemOf(const std::string& directory) {
+  const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOTDIR)
+    return PreconditionError("PATH", directory, StrCat(directory, " is not a directory"));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", directory));
+  struct statfs type{};
+  struct statvfs room{};
+  struct stat inode{};
+  if (fstatfs(fd.get(), &type) != 0 || fstatvfs(fd.get(), &room) != 0 ||
+      fstat(fd.get(), &inode) != 0) {
+    return ErrnoStatus(errno, StrCat("read the file system of ", directory));
+  }
+  const auto magic = static_cast<uint32_t>(type.f_type);
+  const KnownFileSystem known = TypeOf(magic);
+  FileSystemFacts facts;
+  ASSIGN_OR_RETURN(facts.path, PathOf(fd));
+  facts.type = known.name.empty() ? absl::StrCat("0x", absl::Hex(magic)) : std::string(known.name);
+  facts.pseudo = known.pseudo;
+  facts.read_only = (room.f_flag & ST_RDONLY) != 0;
+  facts.device = inode.st_dev;
+  facts.total_bytes = room.f_blocks * room.f_frsize;
+  facts.used_bytes = (room.f_blocks - room.f_bfree) * room.f_frsize;
+  facts.free_bytes = room.f_bavail * room.f_frsize;
+  facts.total_inodes = room.f_files;
+  facts.free_inodes = room.f_favail;
+  return facts;
 }
 
 std::unique_ptr<Machine> OpenMachine() { return std::make_unique<LinuxMachine>(); }

@@ -40,9 +40,13 @@ class Machine {
   // How many cores' worth of time its cgroups allow (cpu.max); 0: no limit.
   virtual StatusOr<double> CpuQuota() = 0;
   virtual StatusOr<MemoryFacts> Memory() = 0;
-  // Of the file system with this directory. NOT_FOUND; FAILED_PRECONDITION if it is none.
+  // Of the file system with this directory. NOT_FOUND; FAILED_PRECONDITION if it is none;
+  // UNAVAILABLE when it does not answer soon. Used from one thread.
   virtual StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) = 0;
 };
+
+// The same, but waits for as long as the disk takes.
+StatusOr<FileSystemFacts> ReadFileSystemOf(const std::string& directory);
 
 std::unique_ptr<Machine> OpenMachine();
 

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <future>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/job_queue.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "kernel/process.h"
@@ -27,18 +25,7 @@ class Spawner {
                                        UniqueFd input);
 
  private:
-  struct Job {
-    std::string path;
-    std::vector<std::string> arguments;
-    UniqueFd input;
-    std::promise<StatusOr<Process>> process;
-  };
-  void Run();
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Job> jobs_;
-  bool stopping_ = false;
+  JobQueue jobs_;
   std::thread thread_;  // started by the first Start, so that it has the privileges of that time
 };
 

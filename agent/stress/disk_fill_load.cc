@@ -2,10 +2,10 @@
 #include <memory>
 #include <thread>
 
+#include "base/threads.h"
 #include "stress/disk_fill_bytes.h"
 #include "stress/disk_fill_inodes.h"
 #include "stress/disk_outcome.h"
-#include "stress/disk_thread.h"
 #include "stress/load.h"
 
 namespace faultd {

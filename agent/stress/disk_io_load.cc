@@ -5,8 +5,8 @@
 
 #include "base/proto_time.h"
 #include "base/strings.h"
+#include "base/threads.h"
 #include "stress/disk_io_worker.h"
-#include "stress/disk_thread.h"
 #include "stress/load.h"
 
 namespace faultd {

@@ -59,7 +59,7 @@ StatusOr<UniqueFd> DiskPlace::MakeDirectory() const {
 }
 
 StatusOr<FileSystemFacts> DiskPlace::Facts() const {
-  return OpenMachine()->FileSystemOf(StrCat("/proc/self/fd/", parent_.get()));
+  return ReadFileSystemOf(StrCat("/proc/self/fd/", parent_.get()));
 }
 
 }  // namespace faultd

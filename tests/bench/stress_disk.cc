@@ -236,7 +236,7 @@ void Io(const StressSetup& setup, const std::string& directory, Report& report) 
 
 void BenchDiskStress(const StressSetup& setup, Report& report) {
   constexpr uint64_t kSpare = 8 * kGiB;
-  const FileSystemFacts facts = Require(OpenMachine()->FileSystemOf(setup.directory));
+  const FileSystemFacts facts = Require(ReadFileSystemOf(setup.directory));
   if (facts.free_bytes < FillBytes(setup) + kSpare) {
     Require(absl::FailedPreconditionError(fmt::format("{} has only {} bytes free; needs {}",
                                                       setup.directory, facts.free_bytes,

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 import zlib
 
 BIN = os.environ["FAULTD_BIN"]
@@ -76,6 +77,23 @@ def file_system(size=64 << 20, inodes=4096, options="loop"):
         yield mount
 
 
+@contextlib.contextmanager
+def silent_file_system():
+    """A FUSE that is mounted and never answers, as NFS does whose server is gone; then the end of what it is asked
+    to wait for. Whoever it has read a question of cannot be killed."""
+    init = struct.Struct("=II56x")  # linux/fuse.h: struct fuse_init_out
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-silent-"))
+        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+        with contextlib.closing(os.fdopen(device, "rb+", buffering=0)) as server:
+            subprocess.run(["mount", "-i", "-t", "fuse", "-o", options, "silent", directory], pass_fds=[device], check=True)
+            stack.callback(run, "umount", "--lazy", directory)
+            (unique,) = struct.unpack_from("=8xQ", server.read(1 << 17))
+            server.write(struct.pack("=IiQ", 16 + init.size, 0, unique) + init.pack(7, 31))
+            yield directory, server
+
+
 def is_sanitized(program):
     """Whether the build has sanitizers."""
     with open(f"{BIN}/{program}", "rb") as file:
@@ -131,6 +149,16 @@ class Network:
     def close(self):
         run("ip", "link", "del", self.device, check=False)
         run("ip", "netns", "del", self.peer)
+
+
+class HostTest(unittest.TestCase):
+    """Tests on a host and a network of their class's own; `before` is how it is without faults."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.network = Network()
+        cls.addClassCleanup(cls.network.close)
+        cls.before = snapshot()
 
 
 @contextlib.contextmanager

@@ -12,17 +12,12 @@ import lab
 from lab import ACTIVE, REVERTED, error_details_pb2, grpc, pb, wait_for
 
 
-class ApiTest(unittest.TestCase):
+class ApiTest(lab.HostTest):
     @classmethod
     def setUpClass(cls):
-        cls.network = lab.Network()
-        cls.before = lab.snapshot()
+        super().setUpClass()
         cls.daemon = lab.Daemon().start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-        cls.network.close()
+        cls.addClassCleanup(cls.daemon.stop)
 
     def setUp(self):
         self.daemon.faults.RevertAll(pb.RevertAllRequest())

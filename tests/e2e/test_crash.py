@@ -20,16 +20,11 @@ sys.stdin.read()
 """
 
 
-class CrashTest(unittest.TestCase):
+class CrashTest(lab.HostTest):
     @classmethod
     def setUpClass(cls):
-        cls.network = lab.Network()
+        super().setUpClass()
         cls.target = cls.network.v4(3)
-        cls.before = lab.snapshot()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.network.close()
 
     def setUp(self):
         self.daemon = lab.Daemon().start()

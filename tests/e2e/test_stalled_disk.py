@@ -10,16 +10,7 @@ import lab
 from lab import REVERTED, fault_pb2, pb, wait_for
 
 
-class StalledDiskTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.network = lab.Network()
-        cls.before = lab.snapshot()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.network.close()
-
+class StalledDiskTest(lab.HostTest):
     def setUp(self):
         self.daemon = lab.Daemon()
         self.addCleanup(shutil.rmtree, self.daemon.directory)
@@ -124,6 +115,25 @@ class StalledDiskTest(unittest.TestCase):
             wait_for(lambda: self.reachable(3), "the kernel ends the fault")
         self.daemon.wait()
         self.assertEqual(sorted(os.listdir(other)), before)
+
+    def test_disk_that_is_asked_for_and_does_not_answer(self):
+        silent, server = self.enterContext(lab.silent_file_system())
+        ends = self.blackhole(3, lease=3)
+        stays = self.blackhole(4)
+        for _ in range(2):
+            with self.assertRaises(lab.grpc.RpcError) as raised:
+                self.daemon.inject("disk_fill", path=silent, percent_full=50)
+            self.assertEqual(raised.exception.code(), lab.grpc.StatusCode.UNAVAILABLE)
+            self.assertIn(f"spec.disk_fill.path: {silent}: its file system does not answer", raised.exception.details())
+        server.read(1 << 17)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+        self.daemon.process.kill()
+        wait_for(lambda: self.reachable(4), "the kernel ends the fault")
+        wait_for(lambda: not self.daemon.guardians(), "the guardian is done")
+        self.assertTrue(self.waits_for_the_disk())
+        server.close()
+        self.daemon.wait()
 
     def test_process_that_cannot_die(self):
         """Nobody can end what writes to a disk that stalls. That is no reason to end the other faults."""

@@ -14,16 +14,7 @@ from faultd.v1 import journal_pb2
 NOBODY = 65534
 
 
-class StateTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.network = lab.Network()
-        cls.before = lab.snapshot()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.network.close()
-
+class StateTest(lab.HostTest):
     def setUp(self):
         self.daemon = lab.Daemon()
         self.addCleanup(shutil.rmtree, self.daemon.directory)

@@ -158,31 +158,36 @@ class FullDisk {
 
 class AuditLogTest : public AuditFixture {
  protected:
+  std::unique_ptr<AuditLog> Start(const Clock& of) const {
+    auto log = AuditLog::Start(place, of);
+    EXPECT_EQ(log.status(), absl::OkStatus());
+    return *std::move(log);
+  }
   SystemClock clock;
 };
 
 TEST_F(AuditLogTest, WritesWhatIsAppendedBeforeItEnds) {
   {
-    AuditLog log(place, clock);
-    for (int number = 1; number <= 100; ++number) log.Append(Entry(number));
+    const auto log = Start(clock);
+    for (int number = 1; number <= 100; ++number) log->Append(Entry(number));
   }
   EXPECT_THAT(LinesOf(Path()), SizeIs(100));
   EXPECT_THAT(Problems(), IsEmpty());
 }
 
 TEST_F(AuditLogTest, CountsWhatAFullDiskDoesNotTake) {
-  AuditLog log(place, clock);
-  log.Append(Entry(1));
-  log.Flush();
+  const auto log = Start(clock);
+  log->Append(Entry(1));
+  log->Flush();
   {
     const FullDisk full(std::filesystem::file_size(Path()) + 100);
-    log.Append(Entry(2));
-    log.Append(Entry(3));
-    log.Flush();
+    log->Append(Entry(2));
+    log->Append(Entry(3));
+    log->Flush();
     EXPECT_THAT(LinesOf(Path()), SizeIs(1));
   }
-  log.Append(Entry(4));
-  log.Flush();
+  log->Append(Entry(4));
+  log->Flush();
   const auto lines = LinesOf(Path());
   ASSERT_THAT(lines, SizeIs(3));
   EXPECT_THAT(lines[1],
@@ -199,9 +204,9 @@ TEST_F(AuditLogTest, AFloodOfFailuresPushesNothingOut) {
   AuditEntry failure = Entry(1);
   failure.result = absl::InvalidArgumentError("nonsense");
   {
-    AuditLog log(place, still);
-    for (int i = 0; i < 50; ++i) log.Append(failure);
-    log.Append(Entry(2));
+    const auto log = Start(still);
+    for (int i = 0; i < 50; ++i) log->Append(failure);
+    log->Append(Entry(2));
   }
   const auto lines = LinesOf(Path());
   const auto told = [&](const std::string& of) {
@@ -221,12 +226,12 @@ TEST_F(AuditLogTest, AFloodOfFailuresPushesNothingOut) {
 TEST_F(AuditLogTest, WaitsForNoDirectory) {
   const std::string directory = place.directory;
   place.directory += "/not/there";
-  AuditLog log(place, clock);
-  log.Append(Entry(1));
-  log.Flush();
+  const auto log = Start(clock);
+  log->Append(Entry(1));
+  log->Flush();
   std::filesystem::create_directory(directory + "/not");
-  log.Append(Entry(2));
-  log.Flush();
+  log->Append(Entry(2));
+  log->Flush();
   ASSERT_THAT(LinesOf(Path()), SizeIs(2));
   EXPECT_THAT(LinesOf(Path())[0], HasSubstr("1 line could not be written: make directory"));
   place.directory = directory;

@@ -52,12 +52,13 @@ class RoleTest : public testing::Test {
  protected:
   Peers peers_;
   SystemClock clock_;
-  AuditLog audit_{{.directory = "/nonexistent"}, clock_};  // nothing is written
+  // Nothing is written.
+  const std::unique_ptr<AuditLog> audit_ = *AuditLog::Start({.directory = "/nonexistent"}, clock_);
   const Access access_{{.admins = {"user:root"},
                         .operators = {"uri:spiffe://example.org/ci/*", "user:4711"},
                         .observers = {"dns:*.example.org", "group:no-such-group"}},
                        peers_,
-                       audit_};
+                       *audit_};
 };
 
 TEST_F(RoleTest, IsTheHighestThatOneOfTheNamesHas) {

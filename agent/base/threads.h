@@ -1,9 +1,19 @@
 #pragma once
 
-#include <functional>
 #include <thread>
 
+#include "absl/functional/any_invocable.h"
+#include "base/status.h"
+
 namespace faultd {
+
+// Starts a thread that takes no signals, which are for those that wait for them: their handlers
+// write to descriptors that others need not have. RESOURCE_EXHAUSTED when no thread is to be had.
+StatusOr<std::thread> StartThread(absl::AnyInvocable<void()> run);
+
+// The same for one that nobody waits for. It lives as long as it has something to do, or as the
+// process: what it uses it has to own.
+Status StartDetachedThread(absl::AnyInvocable<void()> run);
 
 // Starts a thread for what may wait for a disk, with a table of descriptors of its own: a copy of
 // the caller's. When the process is killed while a disk stalls, such a thread stays until the disk
@@ -12,9 +22,9 @@ namespace faultd {
 // - it is to be started before those are opened, and whatever it uses is opened before or by
 // itself;
 // - what it opens, it closes: the same number is another file in the other table.
-// Returns once the thread has its table. Throws std::system_error when there is no thread, or no
-// table, to be had.
-std::thread StartDiskThread(std::function<void()> run);
+// Returns once the thread has its table. RESOURCE_EXHAUSTED when there is no thread, or no table,
+// to be had.
+StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run);
 
 // For a thread that is started later: it goes on with the standard descriptors, and a table of its
 // own. On kernels before 5.9 nothing happens.

@@ -1,0 +1,116 @@
+#include "base/threads.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace faultd {
+namespace {
+
+// Whether the other end of a socket has seen this one closed.
+bool IsClosed(int other_end) {
+  char byte;
+  return recv(other_end, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+// A thread that has been joined closes its descriptors a moment later.
+void AwaitClosed(int other_end) {
+  char byte;
+  EXPECT_EQ(recv(other_end, &byte, 1, 0), 0);
+}
+
+TEST(ThreadTest, TakesNoSignals) {
+  sigset_t taken;
+  sigset_t before;
+  sigemptyset(&taken);
+  auto thread = StartThread([&] { pthread_sigmask(SIG_SETMASK, nullptr, &taken); });
+  ASSERT_EQ(thread.status(), absl::OkStatus());
+  thread->join();
+  EXPECT_EQ(sigismember(&taken, SIGTERM), 1);
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  EXPECT_EQ(sigismember(&before, SIGTERM), 0);
+}
+
+TEST(ThreadTest, RunsWhatItOwns) {
+  std::promise<int> promise;
+  std::future<int> answer = promise.get_future();
+  ASSERT_EQ(
+      StartDetachedThread([promise = std::move(promise)]() mutable { promise.set_value(42); }),
+      absl::OkStatus());
+  EXPECT_EQ(answer.get(), 42);
+}
+
+TEST(ThreadTest, SaysWhyItCannot) {
+  // A stack larger than there are addresses.
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, size_t{1} << 50), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  const Status status = StartDetachedThread([] {});
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  EXPECT_EQ(status,
+            absl::ResourceExhaustedError(
+                "start a thread: Resource temporarily unavailable (the process table is full, or a "
+                "limit on tasks or memory is reached)"));
+}
+
+class DiskThreadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ours.Reset(ends[0]);
+    theirs.Reset(ends[1]);
+  }
+  UniqueFd ours;
+  UniqueFd theirs;
+  std::promise<void> disk_answers;
+};
+
+TEST_F(DiskThreadTest, HoldsNothingThatIsOpenedLater) {
+  ours.Reset();
+  theirs.Reset();
+  std::thread stuck = *StartDiskThread([this] { disk_answers.get_future().wait(); });
+  SetUp();
+  ours.Reset();
+  EXPECT_TRUE(IsClosed(theirs.get()));
+  disk_answers.set_value();
+  stuck.join();
+}
+
+TEST_F(DiskThreadTest, HasWhatWasOpenedBefore) {
+  std::thread stuck = *StartDiskThread([this] { disk_answers.get_future().wait(); });
+  ours.Reset();
+  EXPECT_FALSE(IsClosed(theirs.get()));
+  disk_answers.set_value();
+  stuck.join();
+  AwaitClosed(theirs.get());
+}
+
+TEST_F(DiskThreadTest, OneThatKeepsTheStandardOnesHoldsNoOther) {
+  std::promise<void> kept;
+  std::thread stuck([&] {
+    KeepStandardDescriptors();
+    kept.set_value();
+    disk_answers.get_future().wait();
+    EXPECT_GE(fcntl(STDERR_FILENO, F_GETFD), 0);
+  });
+  kept.get_future().wait();
+  ours.Reset();
+  EXPECT_TRUE(IsClosed(theirs.get()));
+  disk_answers.set_value();
+  stuck.join();
+}
+
+}  // namespace
+}  // namespace faultd
