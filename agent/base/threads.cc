@@ -1,5 +1,6 @@
 #include "base/threads.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,9 +11,12 @@
 #include <climits>
 #include <cstring>
 #include <future>
+#include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "base/strings.h"
 
 namespace faultd {
@@ -59,7 +63,19 @@ StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run) {
 
 void KeepStandardDescriptors() {
   constexpr unsigned kUnshare = 1U << 1;  // CLOSE_RANGE_UNSHARE
-  syscall(SYS_close_range, 3U, UINT_MAX, kUnshare);
+  if (syscall(SYS_close_range, 3U, UINT_MAX, kUnshare) == 0) return;
+  // A kernel before 5.9.
+  if (unshare(CLONE_FILES) != 0) return;
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir("/proc/thread-self/fd"), closedir);
+  if (open == nullptr) return;
+  std::vector<int> others;
+  while (const dirent* entry = readdir(open.get())) {
+    int number = 0;
+    if (absl::SimpleAtoi(entry->d_name, &number) && number > STDERR_FILENO &&
+        number != dirfd(open.get()))
+      others.push_back(number);
+  }
+  for (const int number : others) close(number);
 }
 
 }  // namespace faultd

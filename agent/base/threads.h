@@ -27,7 +27,7 @@ Status StartDetachedThread(absl::AnyInvocable<void()> run);
 StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run);
 
 // For a thread that is started later: it goes on with the standard descriptors, and a table of its
-// own. On kernels before 5.9 nothing happens.
+// own. Does nothing where the kernel has no memory for that.
 void KeepStandardDescriptors();
 
 }  // namespace faultd

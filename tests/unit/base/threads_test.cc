@@ -2,12 +2,19 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "base/unique_fd.h"
@@ -97,19 +104,38 @@ TEST_F(DiskThreadTest, HasWhatWasOpenedBefore) {
   AwaitClosed(theirs.get());
 }
 
+// The calling thread goes on as on a kernel before 5.9.
+void LoseCloseRange() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(filter), .filter = filter};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 TEST_F(DiskThreadTest, OneThatKeepsTheStandardOnesHoldsNoOther) {
-  std::promise<void> kept;
-  std::thread stuck([&] {
-    KeepStandardDescriptors();
-    kept.set_value();
-    disk_answers.get_future().wait();
-    EXPECT_GE(fcntl(STDERR_FILENO, F_GETFD), 0);
-  });
-  kept.get_future().wait();
-  ours.Reset();
-  EXPECT_TRUE(IsClosed(theirs.get()));
-  disk_answers.set_value();
-  stuck.join();
+  for (const bool old_kernel : {false, true}) {
+    SCOPED_TRACE(old_kernel);
+    SetUp();
+    std::promise<void> kept;
+    std::promise<void> answers;
+    std::thread stuck([&] {
+      if (old_kernel) LoseCloseRange();
+      KeepStandardDescriptors();
+      kept.set_value();
+      answers.get_future().wait();
+      EXPECT_GE(fcntl(STDERR_FILENO, F_GETFD), 0);
+    });
+    kept.get_future().wait();
+    ours.Reset();
+    EXPECT_TRUE(IsClosed(theirs.get()));
+    answers.set_value();
+    stuck.join();
+  }
 }
 
 }  // namespace
