@@ -94,11 +94,11 @@ def silent_file_system():
             yield directory, server
 
 
-def is_sanitized(program):
-    """Whether the build has sanitizers."""
+def is_sanitized(program, *sanitizers):
+    """Whether the build has one of these sanitizers, or any."""
     with open(f"{BIN}/{program}", "rb") as file:
         content = file.read()
-    return b"__asan_init" in content or b"__tsan_init" in content
+    return any(f"__{name}_init".encode() in content for name in sanitizers or ("asan", "tsan"))
 
 
 def processes(program, *arguments):
