@@ -149,6 +149,7 @@ ExitCode RunFleet(Options options, const Transport& transport, std::ostream& out
                      " hosts: ", absl::StrJoin(chosen, ", ", name)));
   }
   std::vector<std::unique_ptr<Member>> members;
+  members.reserve(chosen.size());
   for (const Host& host : chosen)
     members.push_back(std::make_unique<Member>(host, options, transport, out, err, style));
   return Fleet(options, std::move(members)).Run(stop_fd);

@@ -61,7 +61,7 @@ bool IsZoneName(std::string_view text) {
 }  // namespace
 
 StatusOr<TimeWindow> TimeWindow::Parse(std::string_view text) {
-  const Status malformed = absl::InvalidArgumentError(
+  Status malformed = absl::InvalidArgumentError(
       StrCat("\"", text, "\" is not a window such as \"Mon-Fri 09:00-16:00 Europe/Paris\""));
   const std::vector<std::string> words = absl::StrSplit(ToAbsl(text), ' ', absl::SkipEmpty());
   if (words.size() != 3) return malformed;

@@ -1,9 +1,15 @@
 #include "kernel/cgroup.h"
 
-#include <algorithm>
+#include <fcntl.h>
 
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
+#include "base/strings.h"
+#include "base/unique_fd.h"
 
 namespace faultd {
 namespace {
@@ -49,8 +55,21 @@ std::optional<std::string> FindPath(const std::string& cgroups, std::string_view
 }  // namespace
 
 StatusOr<OwnCgroups> OwnCgroups::Read() {
+  // Those of overlayfs can be as long as a page.
+  constexpr size_t kMost = 64 << 20;
+  const std::string path = "/proc/self/mountinfo";
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
+  ASSIGN_OR_RETURN(const std::string mounts, ReadAll(fd.get(), kMost, path));
   OwnCgroups own;
-  ASSIGN_OR_RETURN(own.mounts_, ReadSmallFile("/proc/self/mountinfo"));
+  for (absl::string_view line : absl::StrSplit(mounts, '\n')) {
+    if (absl::StrContains(line, " - cgroup")) StrAppend(&own.mounts_, line, "\n");
+  }
+  return own.Again();
+}
+
+StatusOr<OwnCgroups> OwnCgroups::Again() const {
+  OwnCgroups own = *this;
   ASSIGN_OR_RETURN(own.cgroups_, ReadSmallFile("/proc/self/cgroup"));
   return own;
 }

@@ -19,6 +19,9 @@ struct CgroupPlace {
 class OwnCgroups {
  public:
   static StatusOr<OwnCgroups> Read();
+  // Those that it is in now, if hierarchies are mounted as they were: a host has thousands of
+  // mounts, which take long to list.
+  StatusOr<OwnCgroups> Again() const;
 
   // In the hierarchy of cgroup v2; nullopt if none is mounted.
   std::optional<CgroupPlace> Unified() const { return Find(""); }
@@ -29,8 +32,8 @@ class OwnCgroups {
   // An empty controller stands for cgroup v2.
   std::optional<CgroupPlace> Find(std::string_view controller) const;
 
-  std::string mounts_;
-  std::string cgroups_;
+  std::string mounts_;   // the lines of mountinfo that are about cgroups
+  std::string cgroups_;  // /proc/self/cgroup
 };
 
 // Directories of the cgroup and of all above it, as far as the mount, its own first.

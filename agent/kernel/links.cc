@@ -57,12 +57,12 @@ void BackgroundDeleter::Delete(const std::vector<int>& indices) {
 bool BackgroundDeleter::HasThread() {
   if (thread_.joinable()) return true;
   StatusOr<std::thread> thread = StartThread([this] { Run(); });
-  if (thread.ok()) {
-    thread_ = *std::move(thread);
-  } else {
+  if (!thread.ok()) {
     spdlog::warn("delete links in the background: {}", ToStd(thread.status().message()));
+    return false;
   }
-  return thread.ok();
+  thread_ = *std::move(thread);
+  return true;
 }
 
 void BackgroundDeleter::Run() {
@@ -150,7 +150,7 @@ void LinuxLinks::DeleteInBackground(std::vector<int> indices) {
 uint64_t LinuxLinks::SpeedBps(const Link& link) {
   // Behind the settings the kernel writes three bit masks of at most 127 words.
   alignas(ethtool_link_settings)
-      std::array<std::byte, sizeof(ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)>
+      std::array<std::byte, sizeof(ethtool_link_settings) + 3 * (127 * sizeof(uint32_t))>
           buffer{};
   auto* settings = new (buffer.data()) ethtool_link_settings{};
   ifreq request{};

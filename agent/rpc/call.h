@@ -45,8 +45,9 @@ class Call {
     if constexpr (std::is_same_v<Message, v1::Fault>) {
       if (result.ok()) audited_.SetFault(result->id());
     }
-    if (result.ok()) *field = *std::move(result);
-    Answer(result.status());
+    const Status status = result.status();
+    if (status.ok()) *field = *std::move(result);
+    Answer(status);
   }
 
   void Abandon() {

@@ -36,13 +36,13 @@ void Touch(BareFill kind, size_t bytes, int threads) {
   if (mapped == MAP_FAILED) _exit(1);
   const bool huge = kind == BareFill::kHugePages;
   madvise(mapped, bytes + kHugePage, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-  const auto address = (reinterpret_cast<uintptr_t>(mapped) + kHugePage - 1) & ~(kHugePage - 1);
-  auto* const base = reinterpret_cast<volatile char*>(address);
+  const size_t beyond = reinterpret_cast<uintptr_t>(mapped) % kHugePage;
+  auto* const base = static_cast<volatile char*>(mapped) + (kHugePage - beyond) % kHugePage;
   const size_t step = huge ? kHugePage : 4096;
   std::atomic<size_t> next = 0;
-  std::vector<std::jthread> workers;
-  for (int i = 0; i < threads; ++i) {
-    workers.emplace_back([&] {
+  std::vector<std::jthread> workers(static_cast<size_t>(threads));
+  for (std::jthread& worker : workers) {
+    worker = std::jthread([&] {
       for (size_t at; (at = next.fetch_add(kHugePage)) < bytes;) {
         for (size_t page = 0; page < kHugePage; page += step) base[at + page] = 1;
       }
@@ -60,9 +60,9 @@ pid_t StartBareFill(BareFill kind, uint64_t bytes, int threads) {
   if (kind == BareFill::kTouch || kind == BareFill::kHugePages) {
     Touch(kind, bytes, threads);
   } else {
-    std::vector<std::jthread> workers;
-    for (int i = 0; i < threads; ++i)
-      workers.emplace_back([=] { MapPopulated(kind, bytes / static_cast<uint64_t>(threads)); });
+    std::vector<std::jthread> workers(static_cast<size_t>(threads));
+    for (std::jthread& worker : workers)
+      worker = std::jthread([=] { MapPopulated(kind, bytes / static_cast<uint64_t>(threads)); });
   }
   for (;;) pause();
 }

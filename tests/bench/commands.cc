@@ -15,6 +15,7 @@ namespace faultd::bench {
 
 pid_t Spawn(const std::vector<std::string>& command, const std::string& error_file) {
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

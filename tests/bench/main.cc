@@ -56,7 +56,7 @@ void Measure(const Setup& setup, const std::vector<std::string>& wanted, const s
 }  // namespace
 }  // namespace faultd::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App command("Measures faultd in a network namespace of its own. Needs root.",
                    "faultd_bench");
   faultd::bench::Setup setup;
@@ -89,11 +89,9 @@ int main(int argc, char** argv) {
   }
   setup.programs = std::filesystem::absolute(setup.programs);
   setup.directory = std::filesystem::absolute(setup.directory);
-  try {
-    faultd::bench::Measure(setup, wanted, json);
-  } catch (const std::exception& error) {
-    fprintf(stderr, "faultd_bench: %s\n", error.what());
-    return 1;
-  }
+  faultd::bench::Measure(setup, wanted, json);
   return 0;
+} catch (const std::exception& error) {
+  fprintf(stderr, "faultd_bench: %s\n", error.what());
+  return 1;
 }

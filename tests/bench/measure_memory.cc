@@ -21,9 +21,9 @@ constexpr std::chrono::hours kLease{1};
 // Every kind of request of a short life, from several clients at once. `count` injections in all.
 void InjectMany(Daemon& daemon, int first, int count) {
   std::atomic<int> next = first;
-  std::vector<std::future<void>> clients;
+  std::vector<std::future<void>> clients(kClients);
   for (int client = 0; client < kClients; ++client) {
-    clients.push_back(std::async(std::launch::async, [&, client] {
+    clients[static_cast<size_t>(client)] = std::async(std::launch::async, [&, client] {
       for (int i = next++; i < first + count; i = next++) {
         const std::string id = fmt::format("many-{}", i);
         daemon.Inject(i % 10 == 0 ? LossRequest(id, Cidrs(1, client + 1), kLease)
@@ -32,7 +32,7 @@ void InjectMany(Daemon& daemon, int first, int count) {
         if (i % 10 == 2) daemon.List();
         daemon.Revert(id);
       }
-    }));
+    });
   }
   for (auto& client : clients) client.get();
 }

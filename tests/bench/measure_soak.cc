@@ -130,8 +130,8 @@ void MeasureSoak(const Setup& setup, Report& report) {
   const milliseconds minute = setup.quick ? milliseconds(500) : std::chrono::minutes(1);
   const int minutes = setup.quick ? 2 : setup.soak_minutes;
   for (int i = 1; i <= minutes; ++i) {
-    std::vector<double> switches;
-    for (const Watched& each : processes) switches.push_back(UsageOf(each.pid).switches);
+    std::vector<double> switches(processes.size());
+    for (size_t n = 0; n < processes.size(); ++n) switches[n] = UsageOf(processes[n].pid).switches;
     try {
       ComeAndGo(setup, daemon, numbers, begin + i * minute, counts);
       // Compared is a daemon without faults and clients, whatever was there just now.
@@ -149,7 +149,7 @@ void MeasureSoak(const Setup& setup, Report& report) {
       fmt::print(stderr, "minute {}: {}: {:.2f} MB, {} descriptors, {} threads, {:.0f} switches\n",
                  i, each.name, now.usage.rss_mb, now.usage.descriptors, now.usage.threads,
                  now.usage.switches);
-      each.minutes.push_back(std::move(now));
+      each.minutes.push_back(now);
     }
   }
   report.Section(fmt::format("soak: faults of every kind come and go, {} min", minutes));

@@ -37,7 +37,7 @@ void Measure(const StressSetup& setup, const std::vector<std::string>& wanted,
 }  // namespace
 }  // namespace faultd::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App command(
       "Measures faultd-stress beside stress-ng and fio. Needs root, and nothing else running.",
       "faultd_stress_bench");
@@ -69,11 +69,9 @@ int main(int argc, char** argv) {
   command.add_option("benches", wanted, "What to measure")->check(CLI::IsMember(names));
   CLI11_PARSE(command, argc, argv);
   if (setup.quick) setup.seconds = std::min(setup.seconds, 0.5);
-  try {
-    faultd::bench::Measure(setup, wanted, json);
-  } catch (const std::exception& error) {
-    fprintf(stderr, "faultd_stress_bench: %s\n", error.what());
-    return 1;
-  }
+  faultd::bench::Measure(setup, wanted, json);
   return 0;
+} catch (const std::exception& error) {
+  fprintf(stderr, "faultd_stress_bench: %s\n", error.what());
+  return 1;
 }

@@ -1,6 +1,7 @@
 """Stress faults, measured from what the kernel says and not from what they report."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import lab
 from lab import ACTIVE, FAILED, REVERTED, run, wait_for
 
 MIB = 1 << 20
+MS_BIND = 4096
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,6 +118,26 @@ class StressTest(unittest.TestCase):
     def test_cpu_of_idle_priority(self):
         _, pid = self.inject("cpu", load_percent=10, core_count=1, priority="CPU_PRIORITY_IDLE")
         self.assertEqual([os.sched_getscheduler(thread) for thread in load_threads(pid)], [os.SCHED_IDLE])
+
+    def test_memory_on_a_host_with_many_mounts(self):
+        """The list of all is longer than a megabyte, as with hundreds of containers."""
+        top = self.enterContext(tempfile.TemporaryDirectory(prefix="faultd-mounts-"))
+        run("mount", "-t", "tmpfs", "mounts", top)
+        self.addCleanup(run, "umount", "--lazy", top)
+        place = os.path.join(top, *["long" * 60] * 3)
+        os.makedirs(place)
+        mount = ctypes.CDLL(None, use_errno=True).mount
+        for number in range(900):
+            os.mkdir(os.path.join(place, str(number)))
+            path = os.path.join(place, str(number)).encode()
+            self.assertEqual(mount(path, path, None, MS_BIND, None), 0, os.strerror(ctypes.get_errno()))
+        with open("/proc/self/mountinfo", "rb") as mounts:
+            self.assertGreater(len(mounts.read()), MIB)
+        self.daemon.stop()
+        self.daemon.start()
+        fault, pid = self.inject("memory", bytes=8 * MIB)
+        wait_for(lambda: resident_bytes(pid) >= 8 * MIB, "it is all resident")
+        self.assertEqual(self.daemon.revert(fault.id).state, REVERTED)
 
     def test_memory_is_resident(self):
         for backing in ("ANONYMOUS", "PAGE_CACHE"):

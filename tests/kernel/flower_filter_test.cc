@@ -11,6 +11,7 @@ using ::testing::ElementsAre;
 
 AddressSet V4(std::vector<std::pair<const char*, const char*>> ranges) {
   std::vector<IpRange> parsed;
+  parsed.reserve(ranges.size());
   for (const auto& [first, last] : ranges) {
     parsed.push_back({IpAddress::Parse(first)->value, IpAddress::Parse(last)->value});
   }

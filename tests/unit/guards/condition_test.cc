@@ -9,6 +9,9 @@ using testing::HasSubstr;
 
 using ConditionTest = GuardsTest;
 
+constexpr uint64_t kMiBInKiB = 1024;
+constexpr uint64_t kGiBInKiB = 1024 * kMiBInKiB;
+
 TEST_F(ConditionTest, ProbeTripsAfterSoManyFailuresInARow) {
   probes_.Add("db-connectivity");
   probes_.Add("cdn");
@@ -131,20 +134,20 @@ TEST_F(ConditionTest, SaysThatTheKernelDoesNotCountPressure) {
 TEST_F(ConditionTest, MemoryTripsBelowItsBound) {
   const auto bytes = BeginWell({MemoryBelow(500 * kMiB)});
   const auto percent = BeginWell({MemoryBelowPercent(25)});
-  SetMemory(1024 * 1024, 500 * 1024);
+  SetMemory(kGiBInKiB, 500 * kMiBInKiB);
   Tick();
   EXPECT_EQ(bytes->tripped, "");
-  SetMemory(4 * 1024 * 1024, 1024 * 1024);
+  SetMemory(4 * kGiBInKiB, kGiBInKiB);
   Tick();
   EXPECT_EQ(percent->tripped, "");
-  SetMemory(4 * 1024 * 1024, 412 * 1024);
+  SetMemory(4 * kGiBInKiB, 412 * kMiBInKiB);
   Tick();
   EXPECT_EQ(bytes->tripped, "memory: 412MiB available, below 500MiB");
   EXPECT_EQ(percent->tripped, "memory: 412MiB available of 4GiB, below 25%");
 }
 
 TEST_F(ConditionTest, MemoryThatIsScarceAlreadyIsRefused) {
-  SetMemory(1024 * 1024, 100 * 1024);
+  SetMemory(kGiBInKiB, 100 * kMiBInKiB);
   EXPECT_EQ(RefusedText({MemoryBelow(500 * kMiB)}),
             "guards[0] has tripped already: memory: 100MiB available, below 500MiB");
 }

@@ -44,9 +44,9 @@ TEST_F(HostGuardsTest, AnyOfTheGuardsTripsOnce) {
 TEST_F(HostGuardsTest, OneTimerServesAllFaultsAndNoneStaysBehind) {
   MakeGuards();
   probes_.Add("db");
-  std::vector<std::unique_ptr<Watched>> all;
-  for (int i = 0; i < 20; ++i)
-    all.push_back(BeginWell({MemoryBelow(kMiB), ProbeFails("db"), FileAppears("/nonexistent/x")}));
+  std::vector<std::unique_ptr<Watched>> all(20);
+  for (std::unique_ptr<Watched>& each : all)
+    each = BeginWell({MemoryBelow(kMiB), ProbeFails("db"), FileAppears("/nonexistent/x")});
   loop_.RunFor(std::chrono::seconds(10));
   EXPECT_EQ(loop_.timers(), 1u);
   EXPECT_EQ(probes_.watchers(), 20u);
