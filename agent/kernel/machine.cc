@@ -176,7 +176,7 @@ class LinuxMachine final : public Machine {
     constexpr std::chrono::milliseconds kPatience{500};
     constexpr size_t kMostLooks = 8;
     std::erase_if(looks_, [](const auto& look) { return IsDone(look.second); });
-    const Status unanswered = absl::UnavailableError(
+    Status unanswered = absl::UnavailableError(
         StrCat(directory, ": its file system does not answer; try again once it does"));
     if (looks_.contains(directory) || looks_.size() >= kMostLooks) return unanswered;
     std::promise<StatusOr<FileSystemFacts>> seen;
