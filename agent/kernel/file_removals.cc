@@ -33,7 +33,7 @@ StatusOr<bool> FileRemovals::Remove(const std::string& path) {
     }
   }
   if (found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
-  const Status status = running_.extract(found).mapped().get();
+  Status status = running_.extract(found).mapped().get();
   if (!status.ok()) return status;
   return true;
 }

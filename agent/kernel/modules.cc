@@ -118,7 +118,7 @@ Status LoadModule(std::string_view name, const std::string& options) {
 }
 
 Status LoadMissingModule(std::string_view name) {
-  const Status loaded = LoadModule(name);
+  Status loaded = LoadModule(name);
   if (loaded.ok()) return loaded;
   std::string message = StrCat("kernel module ", name, " is missing: ", ModulePackageHint(name));
   if (!absl::IsNotFound(loaded)) StrAppend(&message, " (", loaded.message(), ")");

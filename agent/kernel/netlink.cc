@@ -56,7 +56,7 @@ Acknowledgement ParseDone(const nlmsghdr* header) {
 
 Status ToStatus(const Acknowledgement& answer, std::string_view attempt) {
   if (answer.error == 0) return absl::OkStatus();
-  const Status plain = ErrnoStatus(answer.error, attempt);
+  Status plain = ErrnoStatus(answer.error, attempt);
   const std::string_view hint = answer.error == EPERM ? "needs CAP_NET_ADMIN" : "";
   const std::string_view detail = answer.text.empty() ? hint : answer.text;
   if (detail.empty()) return plain;

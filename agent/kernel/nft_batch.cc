@@ -56,7 +56,7 @@ class ElementList {
     const AddressBytes key(family_, address);
     const size_t value = NLA_HDRLEN + key.bytes().size();
     const size_t flags = interval_end ? NLA_HDRLEN + sizeof(uint32_t) : 0;
-    PutHeader(2 * NLA_HDRLEN + value + flags, NFTA_LIST_ELEM | NLA_F_NESTED);
+    PutHeader(2 * size_t{NLA_HDRLEN} + value + flags, NFTA_LIST_ELEM | NLA_F_NESTED);
     PutHeader(NLA_HDRLEN + value, NFTA_SET_ELEM_KEY | NLA_F_NESTED);
     PutHeader(value, NFTA_DATA_VALUE);
     Put(key.bytes());

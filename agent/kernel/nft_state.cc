@@ -74,7 +74,7 @@ PacketCounter CounterOf(Payload attributes) {
 
 StatusOr<std::optional<TableState>> FindTable(NetlinkSocket& socket) {
   std::optional<TableState> found;
-  const Status status = DumpOfTable(
+  Status status = DumpOfTable(
       socket, NFT_MSG_GETTABLE, NFTA_TABLE_NAME, "list nftables tables",
       [&](Payload attributes) {
         found.emplace();

@@ -22,7 +22,7 @@ namespace {
 
 // cgroup.kill is there since Linux 5.14.
 Status KillAll(const std::string& directory) {
-  const Status killed = WriteSmallFile(directory + "/cgroup.kill", "1");
+  Status killed = WriteSmallFile(directory + "/cgroup.kill", "1");
   if (!absl::IsNotFound(killed)) return killed;
   auto processes = ReadSmallFile(directory + "/cgroup.procs");
   if (absl::IsNotFound(processes.status())) return absl::OkStatus();

@@ -105,14 +105,14 @@ class LinuxStressProcesses final : public StressProcesses {
 
  private:
   struct Child {
-    std::future<StatusOr<Process>> starting = {};  // valid until `process` or an error is taken
+    std::future<StatusOr<Process>> starting;  // valid until `process` or an error is taken
     std::optional<Process> process = std::nullopt;
     UniqueFd socket;
     std::string cgroup_parent;
     std::string order;
     std::optional<std::string> report = std::nullopt;
     uint64_t oom_kills = 0;  // of the kernel, before the process was started
-    std::string end = {};    // how it ended, once that was asked for
+    std::string end;         // how it ended, once that was asked for
   };
 
   // Takes the process once it is executed; false before that.
