@@ -96,7 +96,14 @@ int64_t Trouble(int64_t operation) {
   const int64_t action = page->action;
   if (action == kDie || action == kCrash || action == kStop) {
     const int signal = static_cast<int>(-action);
-    if (signal == SIGSEGV) ::signal(SIGSEGV, SIG_DFL);
+    if (signal == SIGSEGV) {
+      // As the kernel does when memory is touched that is not there: blocked or not.
+      ::signal(SIGSEGV, SIG_DFL);
+      sigset_t crash;
+      sigemptyset(&crash);
+      sigaddset(&crash, SIGSEGV);
+      pthread_sigmask(SIG_UNBLOCK, &crash, nullptr);
+    }
     kill(getpid(), signal);
     if (signal != SIGSTOP) pause();
     return 0;
