@@ -9,6 +9,7 @@
 #include "rpc/tls.h"
 #include <CLI/CLI.hpp>
 
+// NOLINTNEXTLINE(bugprone-exception-escape): one ends it, and the guardian puts the host back
 int main(int argc, char** argv) {
   constexpr char kDefaultConfig[] = "/etc/faultd/faultd.toml";
   constexpr char kDefaultPolicy[] = "/etc/faultd/policy.toml";
