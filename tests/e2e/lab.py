@@ -79,8 +79,8 @@ def file_system(size=64 << 20, inodes=4096, options="loop"):
 
 @contextlib.contextmanager
 def silent_file_system():
-    """A FUSE that is mounted and never answers, as NFS does whose server is gone; then the end of what it is asked
-    to wait for. Whoever it has read a question of cannot be killed."""
+    """A FUSE that is mounted and never answers, like NFS whose server is gone: its directory and the server's end.
+    Whoever waits for a request that was read there cannot be killed; closing it ends all waiting."""
     init = struct.Struct("=II56x")  # linux/fuse.h: struct fuse_init_out
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-silent-"))
