@@ -20,6 +20,13 @@ StatusOr<std::string> ReadSmallFile(const std::string& path) {
   return content;
 }
 
+StatusOr<std::string> ReadMounts(const std::string& root) {
+  const std::string path = StrCat(root, "/proc/self/mountinfo");
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
+  return ReadAll(fd.get(), 64 << 20, path);
+}
+
 std::optional<uint64_t> NumberAfter(std::string_view text, std::string_view label) {
   for (size_t line = 0; line < text.size();) {
     const size_t end = std::min(text.find('\n', line), text.size());

@@ -13,6 +13,10 @@ namespace faultd {
 // NOT_FOUND when there is none; at most 1 MiB.
 StatusOr<std::string> ReadSmallFile(const std::string& path);
 
+// /proc/self/mountinfo (proc(5)) below `root`, however many mounts there are: a host of containers
+// has thousands, and those of overlayfs can be as long as a page.
+StatusOr<std::string> ReadMounts(const std::string& root = "");
+
 // The number that follows `label` at the beginning of a line of such a file: "MemTotal:", or
 // "oom_kill ". nullopt when there is no such line.
 std::optional<uint64_t> NumberAfter(std::string_view text, std::string_view label);

@@ -10,7 +10,6 @@
 #include "aws/imds.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "kernel/cgroup.h"
 
 namespace faultd {
 namespace {
@@ -35,19 +34,6 @@ std::vector<IpAddress> Resolvers() {
 // guide).
 constexpr std::string_view kAgentUnits[] = {"amazon-ssm-agent.service",
                                             "snap.amazon-ssm-agent.amazon-ssm-agent.service"};
-
-std::vector<RemoteEnd> ConnectionsOfAgents() {
-  std::vector<RemoteEnd> ends;
-  const StatusOr<OwnCgroups> cgroups = OwnCgroups::Read();
-  const auto unified = cgroups.ok() ? cgroups->Unified() : std::nullopt;
-  if (!unified) return ends;
-  for (std::string_view unit : kAgentUnits) {
-    // Without the unit, or on a kernel that cannot tell, there are the addresses of its endpoints.
-    const auto found = ConnectionsOfCgroup(StrCat(unified->mount, "/system.slice/", unit));
-    if (found.ok()) ends.insert(ends.end(), found->begin(), found->end());
-  }
-  return ends;
-}
 
 }  // namespace
 
@@ -94,6 +80,18 @@ std::vector<std::string> Protection::ControlEndpoints() const {
     names.push_back(StrCat(service, ".", region_, ".", DnsSuffix(region_)));
   }
   return names;
+}
+
+std::vector<RemoteEnd> Protection::ConnectionsOfAgents() const {
+  std::vector<RemoteEnd> ends;
+  const auto unified = cgroups_.ok() ? cgroups_->Unified() : std::nullopt;
+  if (!unified) return ends;
+  for (std::string_view unit : kAgentUnits) {
+    // Without the unit, or on a kernel that cannot tell, there are the addresses of its endpoints.
+    const auto found = ConnectionsOfCgroup(StrCat(unified->mount, "/system.slice/", unit));
+    if (found.ok()) ends.insert(ends.end(), found->begin(), found->end());
+  }
+  return ends;
 }
 
 void Protection::LookUp(std::function<void()> done) {

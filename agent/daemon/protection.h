@@ -8,6 +8,7 @@
 #include "daemon/asio_loop.h"
 #include "engine/resolver.h"
 #include "faults/net/protect.h"
+#include "kernel/cgroup.h"
 
 namespace faultd {
 
@@ -41,12 +42,15 @@ class Protection {
   void LookUp(std::function<void()> done);
   void Publish();
   std::vector<std::string> ControlEndpoints() const;
+  std::vector<RemoteEnd> ConnectionsOfAgents() const;
 
   AsioLoop& loop_;
   Resolver& resolver_;
   const std::vector<std::string> configured_;
   std::string region_;
   const Changed changed_;
+  // Where they are mounted; to find out takes long on a host with many mounts.
+  const StatusOr<OwnCgroups> cgroups_ = OwnCgroups::Read();
   std::vector<RemoteEnd> connections_;
   uint16_t listening_port_ = 0;
   std::map<std::string, std::vector<IpPrefix>> addresses_;  // of every name, as last known

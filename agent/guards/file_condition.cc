@@ -1,8 +1,5 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
 
 #include "absl/strings/str_replace.h"
@@ -18,12 +15,8 @@ class FileCondition final : public Condition {
   FileCondition(std::string path, FileEvents& events) : path_(std::move(path)), events_(events) {}
 
   StatusOr<std::string> Check() override {
-    // First, so that nothing appears unseen between the look and the watch.
-    events_.Follow(path_);
-    struct stat found{};
-    if (lstat(path_.c_str(), &found) == 0)
-      return StrCat("file ", path_, was_absent_ ? " appeared" : " is there");
-    if (errno != ENOENT && errno != ENOTDIR) return ErrnoStatus(errno, "look for file " + path_);
+    ASSIGN_OR_RETURN(const bool is_there, events_.IsThere(path_));
+    if (is_there) return StrCat("file ", path_, was_absent_ ? " appeared" : " is there");
     was_absent_ = true;
     return std::string();
   }
@@ -81,8 +74,8 @@ StatusOr<std::unique_ptr<Condition>> MakeFileCondition(const v1::FileGuard& guar
                              "\" is not the absolute path of a file, without . and ..; write e.g. "
                              "/run/faultd/HALT"));
   }
-  const auto mounts = ReadSmallFile(surroundings.root + "/proc/self/mountinfo");
-  if (const std::string remote = RemoteMountOf(file, mounts.value_or("")); !remote.empty()) {
+  ASSIGN_OR_RETURN(const std::string mounts, ReadMounts(surroundings.root));
+  if (const std::string remote = RemoteMountOf(file, mounts); !remote.empty()) {
     return FieldError(path + ".file.path",
                       StrCat("\"", file, "\" is on a network file system (", remote,
                              "), which may hang when this host most needs to look; write a path on "

@@ -1,11 +1,36 @@
 #include "guards/file_events.h"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
+#include "base/strings.h"
+
 namespace faultd {
+namespace {
+
+StatusOr<bool> Look(const std::string& path) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return ErrnoStatus(errno, StrCat("look for file ", path));
+}
+
+}  // namespace
+
+StatusOr<bool> FileEvents::IsThere(const std::string& path) {
+  if (looks_) {
+    if (const auto known = looks_->find(path); known != looks_->end()) return known->second;
+  }
+  // First, so that nothing appears unseen between the look and the watch.
+  Follow(path);
+  StatusOr<bool> there = Look(path);
+  if (looks_) looks_->emplace(path, there);
+  return there;
+}
 
 void FileEvents::Follow(const std::string& path) {
   if (inotify_ == nullptr) {

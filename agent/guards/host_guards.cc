@@ -153,7 +153,9 @@ std::unique_ptr<GuardWatcher::Watch> HostGuards::Start(
   }
   if (!status.ok()) watch->Refuse(status);
   watches_.emplace(id, watch.get());
-  CheckSoon();
+  loop_.Post([this, alive = std::weak_ptr(alive_), id] {
+    if (!alive.expired()) Check(id);
+  });
   if (timer_ == Loop::kNoTimer) Arm();
   return watch;
 }
@@ -175,13 +177,16 @@ void HostGuards::CheckSoon() {
 }
 
 void HostGuards::CheckAll() {
+  const FileEvents::SharedLook look(files_);
   // A check may end any of the faults.
   std::vector<uint64_t> ids;
   ids.reserve(watches_.size());
   for (const auto& [id, watch] : watches_) ids.push_back(id);
-  for (uint64_t id : ids) {
-    if (const auto found = watches_.find(id); found != watches_.end()) found->second->Check();
-  }
+  for (uint64_t id : ids) Check(id);
+}
+
+void HostGuards::Check(uint64_t watch) {
+  if (const auto found = watches_.find(watch); found != watches_.end()) found->second->Check();
 }
 
 void HostGuards::Arm() {

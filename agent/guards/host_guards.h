@@ -39,6 +39,7 @@ class HostGuards final : public GuardWatcher {
   void Forget(uint64_t watch);
   void CheckSoon();
   void CheckAll();
+  void Check(uint64_t watch);  // unless it is forgotten
   void Arm();
 
   Loop& loop_;

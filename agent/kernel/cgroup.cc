@@ -1,15 +1,11 @@
 #include "kernel/cgroup.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "base/unique_fd.h"
 
 namespace faultd {
 namespace {
@@ -55,12 +51,7 @@ std::optional<std::string> FindPath(const std::string& cgroups, std::string_view
 }  // namespace
 
 StatusOr<OwnCgroups> OwnCgroups::Read() {
-  // Those of overlayfs can be as long as a page.
-  constexpr size_t kMost = 64 << 20;
-  const std::string path = "/proc/self/mountinfo";
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, StrCat("open ", path));
-  ASSIGN_OR_RETURN(const std::string mounts, ReadAll(fd.get(), kMost, path));
+  ASSIGN_OR_RETURN(const std::string mounts, ReadMounts());
   OwnCgroups own;
   for (absl::string_view line : absl::StrSplit(mounts, '\n')) {
     if (absl::StrContains(line, " - cgroup")) StrAppend(&own.mounts_, line, "\n");

@@ -22,23 +22,23 @@ bool HasIpv6(const SteeringRule& rule) {
       rule.match, [](const PacketMatch& match) { return match.family() == Family::kIpv6; });
 }
 
-void AddAction(Batch& batch, std::string_view chain, const SteeringRule& rule) {
-  batch.AddChain(chain);
-  batch.AddRule(chain, [&](RuleWriter& writer) {
-    for (const std::string& counter : rule.counters) writer.Count(counter);
-    if (rule.share < 1) {
+}  // namespace
+
+void AddActionChain(Batch& batch, std::string_view name, const Action& action) {
+  batch.AddChain(name);
+  batch.AddRule(name, [&](RuleWriter& writer) {
+    for (const std::string& counter : action.counters) writer.Count(counter);
+    if (action.share < 1) {
       writer.Random(kShareModulus, NFT_REG_1);
-      writer.Compare32(NFT_REG_1, NFT_CMP_LT, ShareThreshold(rule.share));
+      writer.Compare32(NFT_REG_1, NFT_CMP_LT, ShareThreshold(action.share));
     }
-    for (const std::string& counter : rule.forwarded_counters) writer.Count(counter);
-    writer.Forward(rule.link_index);
+    for (const std::string& counter : action.forwarded_counters) writer.Count(counter);
+    writer.Forward(action.link_index);
   });
-  if (rule.share < 1) {
-    batch.AddRule(chain, [](RuleWriter& writer) { writer.Verdict(NF_ACCEPT); });
+  if (action.share < 1) {
+    batch.AddRule(name, [](RuleWriter& writer) { writer.Verdict(NF_ACCEPT); });
   }
 }
-
-}  // namespace
 
 std::string BaseChainName(const SteeringChain& chain) {
   return StrCat(chain.direction == Direction::kEgress ? "egress_" : "ingress_", chain.interface,
@@ -46,7 +46,7 @@ std::string BaseChainName(const SteeringChain& chain) {
 }
 
 void AddChainRules(Batch& batch, const SteeringChain& chain, NameCounter& names,
-                   const SetNamer& set_name) {
+                   const SetNamer& set_name, const ActionNamer& action_name) {
   const std::string base = BaseChainName(chain);
   const auto add_matches = [&](std::string_view in, const std::vector<PacketMatch>& matches,
                                const std::function<void(RuleWriter&)>& verdict) {
@@ -57,9 +57,7 @@ void AddChainRules(Batch& batch, const SteeringChain& chain, NameCounter& names,
   if (std::ranges::any_of(chain.rules, HasIpv6)) AddNeighbourDiscoveryRule(batch, base);
   add_matches(base, chain.protect, [](RuleWriter& rule) { rule.Verdict(NF_ACCEPT); });
   for (const SteeringRule& rule : chain.rules) {
-    const std::string action = names.Next(kActionChainPrefix);
-    AddAction(batch, action, rule);
-    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, action); };
+    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, action_name(rule)); };
     if (rule.except.empty()) {
       add_matches(base, rule.match, act);
       continue;

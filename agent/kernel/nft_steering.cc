@@ -33,10 +33,12 @@ struct NamedSet {
   AddressSet addresses;
 };
 
-// What the table has beside chains, as far as it stays from one Apply to the next.
+// What the table has beside base chains and their classes: it stays from one Apply to the next for
+// as long as it is in use.
 struct Contents {
   std::vector<NamedSet> sets;
   std::set<std::string> counters;
+  std::map<nft::Action, std::string> actions;  // names of their chains
 };
 
 const NamedSet* FindSet(const std::vector<NamedSet>& sets, const AddressSet& addresses) {
@@ -44,15 +46,24 @@ const NamedSet* FindSet(const std::vector<NamedSet>& sets, const AddressSet& add
   return found == sets.end() ? nullptr : &*found;
 }
 
+// The name of its chain; empty when there is none.
+std::string FindAction(const Contents& contents, const SteeringRule& rule) {
+  const auto found = contents.actions.find(nft::Action(rule));
+  return found == contents.actions.end() ? "" : found->second;
+}
+
+template <typename Each>
+void ForEachRule(const SteeringTable& table, Each each) {
+  for (const SteeringChain& chain : table) std::ranges::for_each(chain.rules, each);
+}
+
 template <typename Each>
 void ForEachMatch(const SteeringTable& table, Each each) {
-  for (const SteeringChain& chain : table) {
-    std::ranges::for_each(chain.protect, each);
-    for (const SteeringRule& rule : chain.rules) {
-      std::ranges::for_each(rule.match, each);
-      std::ranges::for_each(rule.except, each);
-    }
-  }
+  for (const SteeringChain& chain : table) std::ranges::for_each(chain.protect, each);
+  ForEachRule(table, [&](const SteeringRule& rule) {
+    std::ranges::for_each(rule.match, each);
+    std::ranges::for_each(rule.except, each);
+  });
 }
 
 Status ExplainUnsupported(const Status& status) {
@@ -197,15 +208,23 @@ Status NftSteering::Replace(const SteeringTable& table) {
       batch.AddSet(set.name, set.addresses);
     }
   }
+  for (const auto& [action, chain] : next.actions) {
+    if (!incremental || !contents_->actions.contains(action)) {
+      nft::AddActionChain(batch, chain, action);
+    }
+  }
   const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
     return FindSet(next.sets, addresses)->name;
+  };
+  const auto action_name = [&](const SteeringRule& rule) -> std::string_view {
+    return next.actions.at(nft::Action(rule));
   };
   for (const SteeringChain& chain : table) {
     const std::string name = nft::BaseChainName(chain);
     if (std::ranges::find(existing.base, name) == existing.base.end()) {
       batch.AddBaseChain(name, chain.interface, chain.direction);
     }
-    nft::AddChainRules(batch, chain, names_, set_name);
+    nft::AddChainRules(batch, chain, names_, set_name, action_name);
   }
   RETURN_IF_ERROR(batch.Send(socket_, "apply nftables table faultd"));
   contents_ = std::move(next);
@@ -219,12 +238,13 @@ Contents NftSteering::Plan(const SteeringTable& table) {
     const NamedSet* kept = contents_ ? FindSet(contents_->sets, match.remote) : nullptr;
     next.sets.push_back({kept != nullptr ? kept->name : names_.Next("addresses_"), match.remote});
   });
-  for (const SteeringChain& chain : table) {
-    for (const SteeringRule& rule : chain.rules) {
-      next.counters.insert(rule.counters.begin(), rule.counters.end());
-      next.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
-    }
-  }
+  ForEachRule(table, [&](const SteeringRule& rule) {
+    next.counters.insert(rule.counters.begin(), rule.counters.end());
+    next.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
+    std::string& chain = next.actions[nft::Action(rule)];
+    if (chain.empty() && contents_) chain = FindAction(*contents_, rule);
+    if (chain.empty()) chain = names_.Next(nft::kActionChainPrefix);
+  });
   return next;
 }
 
@@ -237,10 +257,11 @@ void NftSteering::DeleteUnused(Batch& batch, const nft::ChainNames& existing,
       batch.DeleteChain(chain);
     }
   }
-  for (const std::string_view prefix : {nft::kClassChainPrefix, nft::kActionChainPrefix}) {
-    for (const std::string& chain : existing.regular) {
-      if (chain.starts_with(prefix)) batch.DeleteChain(chain);
-    }
+  for (const std::string& chain : existing.regular) {
+    if (chain.starts_with(nft::kClassChainPrefix)) batch.DeleteChain(chain);
+  }
+  for (const auto& [action, chain] : contents_->actions) {
+    if (!next.actions.contains(action)) batch.DeleteChain(chain);
   }
   for (const NamedSet& set : contents_->sets) {
     if (FindSet(next.sets, set.addresses) == nullptr) batch.DeleteSet(set.name);

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -79,9 +81,13 @@ Daemon::Daemon(std::string programs, const std::string& parent)
 }
 
 Daemon::~Daemon() {
-  if (process_) {
-    Kill();
-    WaitUntilGone();
+  try {
+    if (process_) {
+      Kill();
+      WaitUntilGone();
+    }
+  } catch (const std::exception& error) {
+    fprintf(stderr, "the daemon may be left running: %s\n", error.what());
   }
   std::error_code ignored;
   for (const std::string& directory : {state_, runtime_}) fs::remove_all(directory, ignored);

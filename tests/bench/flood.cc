@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <tuple>
 
 #include "faultd/v1/fault_service.pb.h"
 
@@ -72,7 +73,7 @@ void Flood::Run(const std::string& address, int requests_a_second) {
           &request->context, "/faultd.v1.FaultService/InjectFault", request->request, &queue);
       request->call->StartCall();
       request->call->Finish(&request->response, &request->status, request.get());
-      request.release();
+      std::ignore = request.release();  // until it comes out of the queue
       ++sent;
     }
     void* tag = nullptr;

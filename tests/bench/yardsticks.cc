@@ -25,6 +25,7 @@ constexpr size_t kRecordBytes = 300;
 
 AddressSet SetOf(const std::vector<std::string>& cidrs) {
   std::vector<IpRange> ranges;
+  ranges.reserve(cidrs.size());
   for (const std::string& cidr : cidrs) ranges.push_back(Require(IpPrefix::Parse(cidr)).range());
   return AddressSet(Family::kIpv4, std::move(ranges));
 }

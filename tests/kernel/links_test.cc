@@ -32,6 +32,7 @@ class LinksTest : public NetnsTest {
 
   std::vector<std::string> Names(const std::vector<Link>& links) {
     std::vector<std::string> names;
+    names.reserve(links.size());
     for (const Link& link : links) names.push_back(link.name);
     return names;
   }
@@ -118,8 +119,8 @@ TEST_F(LinksTest, ALinkIsOursWhileItIsBeingDeleted) {
 }
 
 TEST_F(LinksTest, DeletesManyAtOnce) {
-  std::vector<int> indices;
-  for (int i = 0; i < 50; ++i) indices.push_back(CreateIfb("faultd" + std::to_string(i), true));
+  std::vector<int> indices(50);
+  for (int i = 0; int& index : indices) index = CreateIfb("faultd" + std::to_string(i++), true);
   const Status deleted = links_->Delete(indices);
   EXPECT_TRUE(deleted.ok()) << deleted;
   EXPECT_THAT(OurNames(), IsEmpty());
@@ -154,8 +155,8 @@ TEST_F(LinksTest, NeverDeletesForeignLinks) {
 }
 
 TEST_F(LinksTest, DeletesInBackgroundInItsOwnNamespace) {
-  std::vector<int> indices;
-  for (int i = 0; i < 3; ++i) indices.push_back(CreateIfb("faultd" + std::to_string(i)));
+  std::vector<int> indices(3);
+  for (int i = 0; int& index : indices) index = CreateIfb("faultd" + std::to_string(i++));
   const Netns elsewhere = Netns::Create();
   elsewhere.Run([&] {
     links_->DeleteInBackground({indices[0]});

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -74,9 +75,8 @@ std::map<uint32_t, pid_t> BoundThreads(pid_t process = getpid()) {
 }
 
 std::vector<uint32_t> Cores(const std::map<uint32_t, pid_t>& threads) {
-  std::vector<uint32_t> cores;
-  for (const auto& [core, thread] : threads) cores.push_back(core);
-  return cores;
+  const auto cores = std::views::keys(threads);
+  return {cores.begin(), cores.end()};
 }
 
 // CPU time so far, as the scheduler has it: up to a clock tick behind.

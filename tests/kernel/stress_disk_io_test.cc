@@ -119,7 +119,7 @@ TEST_F(DiskIoTest, StaysBelowTheLimit) {
   for (const bool in_bytes : {false, true}) {
     v1::StressOrder order = Order(path, 100);
     if (in_bytes) {
-      SpecOf(order).set_bytes_per_second(500 * 4096);
+      SpecOf(order).set_bytes_per_second(uint64_t{500} * 4096);
     } else {
       SpecOf(order).set_operations_per_second(500);
     }

@@ -120,7 +120,7 @@ std::vector<std::string> SamplePages(pid_t pid, size_t every) {
 }
 
 TEST(StressMemoryTest, HoldsAnonymousMemoryLocked) {
-  constexpr uint64_t kBytes = 128 * kMiB + 12 * 1024;
+  constexpr uint64_t kBytes = 128 * kMiB + 12 * uint64_t{1024};
   StressProcess process = StartProcess(Order(kBytes));
   const auto effect =
       AwaitEffect(process, [](const auto& each) { return each.resident_bytes() >= kBytes; });

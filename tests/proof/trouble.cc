@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
@@ -89,7 +90,8 @@ __attribute__((constructor)) void Map() {
 int64_t Trouble(int64_t operation) {
   if (page == nullptr || (page->programs & self) == 0 || (page->classes & operation) == 0) return 0;
   ++page->count;
-  if (page->countdown <= 0 || --page->countdown > 0) return 0;
+  if (page->countdown <= 0) return 0;
+  if (--page->countdown > 0) return 0;
   page->countdown = --page->times > 0 ? 1 : 0;
   ++page->fired;
   page->victim = getpid();
@@ -315,7 +317,7 @@ long syscall(long number, ...) noexcept {
       break;
     case SYS_futex:
       if ((a[1] & FUTEX_CLOCK_REALTIME) != 0 && a[3] != 0) {
-        until = *reinterpret_cast<const timespec*>(a[3]);
+        until = *std::bit_cast<const timespec*>(a[3]);
         until.tv_sec -= Shift();
         a[3] = reinterpret_cast<long>(&until);
       }

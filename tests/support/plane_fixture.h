@@ -33,8 +33,7 @@ class PlaneFixture : public testing::Test {
   static PlacedFault Place(const std::string& id, std::string_view cidr, PacketEffect effect,
                            std::vector<std::string> interfaces = {"eth0"},
                            std::vector<Direction> directions = {Direction::kEgress}) {
-    return {
-        {id, {{To(cidr)}, {}}, std::move(effect)}, std::move(interfaces), std::move(directions)};
+    return {{id, {{To(cidr)}, {}}, effect}, std::move(interfaces), std::move(directions)};
   }
 
   FakeKernel::Fate FateOf(std::string_view address, Direction direction = Direction::kEgress,

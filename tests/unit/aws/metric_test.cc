@@ -152,6 +152,7 @@ TEST_F(MetricBufferTest, GivesSamplesTheirTimesThoughTheClockWasWrong) {
   const auto taken = buffer_.Take(10);
   ASSERT_EQ(taken.size(), 3u);
   std::vector<std::string> times;
+  times.reserve(taken.size());
   for (const MetricDatum& datum : taken) times.push_back(TimeOf(datum));
   EXPECT_THAT(times, testing::UnorderedElementsAre("2024-12-18T05:00:00Z", "2024-12-18T05:01:00Z",
                                                    "2024-12-18T05:02:00Z"));

@@ -61,9 +61,10 @@ TEST(CompilerTest, FamiliesDoNotOverlap) {
 }
 
 TEST(CompilerTest, ThousandDisjointFaultsAreThousandClasses) {
-  std::vector<NetworkFault> faults;
-  for (int i = 0; i < 1000; ++i) {
-    faults.push_back(Delay(StrCat("f", i), StrCat("10.", i / 256, ".", i % 256, ".0/24"), 5));
+  std::vector<NetworkFault> faults(1000);
+  for (int i = 0; NetworkFault & fault : faults) {
+    fault = Delay(StrCat("f", i), StrCat("10.", i / 256, ".", i % 256, ".0/24"), 5);
+    ++i;
   }
   auto classes = Compile(faults);
   ASSERT_TRUE(classes.ok());
@@ -84,8 +85,8 @@ TEST(CompilerTest, FaultsThatMeetOnlyThroughAnotherAreCompared) {
 }
 
 TEST(CompilerTest, FaultsOnTheSamePacketsAreOneClass) {
-  std::vector<NetworkFault> faults;
-  for (int i = 0; i < 100; ++i) faults.push_back(Delay(StrCat("f", i), "10.0.0.0/8", 1));
+  std::vector<NetworkFault> faults(100);
+  for (int i = 0; NetworkFault & fault : faults) fault = Delay(StrCat("f", i++), "10.0.0.0/8", 1);
   auto classes = Compile(faults);
   ASSERT_TRUE(classes.ok());
   ASSERT_EQ(classes->size(), 1u);
@@ -104,8 +105,8 @@ TEST(CompilerTest, TooManyWaysToOverlapAreRefused) {
                         {{{AddressSet(Family::kIpv4, std::move(ranges))}}, {}},
                         {.blackhole = true, .netem = {}}};
   };
-  std::vector<NetworkFault> faults;
-  for (int bit = 0; bit < 12; ++bit) faults.push_back(half(bit));
+  std::vector<NetworkFault> faults(12);
+  for (int bit = 0; NetworkFault & fault : faults) fault = half(bit++);
   auto most = Compile(faults);
   ASSERT_TRUE(most.ok());
   EXPECT_EQ(most->size(), kMaxTrafficClasses - 1);

@@ -65,9 +65,9 @@ class PlanePropertyTest : public PlaneFixture {
   void PlanTrouble(RandomTraffic& random) {
     script.Reset();
     if (random.OneIn(2)) return;
-    script.FailAt(static_cast<size_t>(1 + random.Below(12)),
+    script.FailAt(1 + static_cast<size_t>(random.Below(12)),
                   random.OneIn(2) ? FakeScript::Failure::kBefore : FakeScript::Failure::kAfter,
-                  static_cast<size_t>(1 + random.Below(4)));
+                  1 + static_cast<size_t>(random.Below(4)));
   }
 
   void Live(RandomTraffic& random) {

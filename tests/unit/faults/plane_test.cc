@@ -142,8 +142,11 @@ TEST_F(PlaneTest, NamesOfOtherPeoplesLinksArePassedBy) {
 
 TEST_F(PlaneTest, TenThousandAddressesAreOneRule) {
   PlacedFault placed = Place("a", "10.0.0.0/32", Delay(5));
-  std::vector<IpRange> ranges;
-  for (uint32_t i = 0; i < 10'000; ++i) ranges.push_back({0x0a000000 + 4 * i, 0x0a000000 + 4 * i});
+  std::vector<IpRange> ranges(10'000);
+  for (uint32_t address = 0x0a000000; IpRange & range : ranges) {
+    range = {address, address};
+    address += 4;
+  }
   placed.fault.traffic.match = {{AddressSet(Family::kIpv4, std::move(ranges))}};
   ASSERT_TRUE(plane.Set(placed).ok());
   ASSERT_THAT(kernel.state().table, SizeIs(1));

@@ -214,6 +214,32 @@ TEST_F(ConditionTest, RefusesFilesOnFileSystemsThatMayHang) {
     BeginWell({FileAppears(path)});
 }
 
+TEST_F(ConditionTest, FindsTheFileSystemAmongVeryManyMounts) {
+  std::string mounts;
+  for (int i = 0; i < 10'000; ++i) {
+    mounts += StrCat("40 21 0:50 / /containers/", i,
+                     " rw - overlay overlay lowerdir=", std::string(150, 'x'), "\n");
+  }
+  WriteFile("proc/self/mountinfo", StrCat(mounts, "99 21 0:44 / /mnt/efs rw - nfs4 host:/ rw\n"));
+  EXPECT_EQ(DetailsOf(Refused({FileAppears("/mnt/efs/HALT")})).field, "guards[0].file.path");
+  BeginWell({FileAppears(folder_ + "/HALT")});
+}
+
+TEST_F(ConditionTest, AFileIsNotWatchedWhereItsFileSystemCannotBeTold) {
+  std::filesystem::remove(folder_ + "/proc/self/mountinfo");
+  EXPECT_THAT(RefusedText({FileAppears(folder_ + "/HALT")}), testing::HasSubstr("mountinfo"));
+}
+
+TEST_F(ConditionTest, OneFileEndsAllFaultsThatItGuards) {
+  MakeGuards(false, {FileAppears(folder_ + "/HALT")});
+  const auto first = BeginWell({});
+  const auto second = BeginWell({FileAppears(folder_ + "/HALT"), FileAppears(folder_ + "/stop")});
+  WriteFile("HALT", "");
+  Tick();
+  EXPECT_EQ(first->tripped, StrCat("file ", folder_, "/HALT appeared"));
+  EXPECT_EQ(second->tripped, first->tripped);
+}
+
 TEST_F(ConditionTest, RefusesPathsThatAreNotAbsolute) {
   for (const char* path : {"", "HALT", "./HALT", "/run/", "/", "/run/../HALT", "//HALT"})
     EXPECT_EQ(DetailsOf(Refused({FileAppears(path)})).field, "guards[0].file.path");

@@ -63,6 +63,7 @@ class GuardsTest : public AwsTest {
   };
 
   GuardsTest() {
+    WriteFile("proc/self/mountinfo", "21 1 259:1 / / rw - ext4 /dev/root rw\n");
     SetMemory(16'000'000, 8'000'000);
     for (const char* resource : {"cpu", "memory", "io"}) SetPressure(resource, 0, 0);
   }

@@ -94,9 +94,9 @@ TEST(NextDue, KeepsToTheGridOfTimeAndMakesUpForNothing) {
 }
 
 TEST_F(ProbesTest, BeginAtRandomMomentsOfTheFirstInterval) {
-  std::vector<ProbeConfig> configs;
-  for (int i = 0; i < 64; ++i)
-    configs.push_back(Tcp(StrCat("p", i), listener_.port(), milliseconds(200)));
+  std::vector<ProbeConfig> configs(64);
+  for (int i = 0; ProbeConfig & config : configs)
+    config = Tcp(StrCat("p", i++), listener_.port(), milliseconds(200));
   probes_ = std::make_unique<Probes>(context_, clock_, std::move(configs));
   std::vector<size_t> order;
   probes_->Watch([&](const ProbeHistory& probe) {

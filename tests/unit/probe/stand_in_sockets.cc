@@ -72,8 +72,7 @@ void StandInNameServer::Answer(std::string question) {
   ++questions;
   std::string name;
   size_t at = 12;
-  for (auto length = static_cast<size_t>(question.at(at)); length > 0;
-       length = static_cast<size_t>(question.at(at))) {
+  while (const size_t length = static_cast<uint8_t>(question.at(at))) {
     StrAppend(&name, name.empty() ? "" : ".", question.substr(at + 1, length));
     at += length + 1;
   }
