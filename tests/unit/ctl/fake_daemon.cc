@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "ctl/command_line.h"
 
 namespace faultd::ctl {
 
@@ -37,11 +37,7 @@ void FakeDaemon::StopServer() {
 ExitCode FakeDaemon::Run(const std::string& words, int stop_fd) {
   output.str("");
   err.str("");
-  const std::vector<std::string> list =
-      absl::StrSplit(StrCat("faultctl ", words, " --address ", address_), ' ');
-  std::vector<const char*> argv;
-  for (const std::string& word : list) argv.push_back(word.c_str());
-  const auto options = ParseOptions(static_cast<int>(argv.size()), argv.data());
+  const auto options = ParseLine(StrCat(words, " --address ", address_));
   EXPECT_TRUE(options.ok()) << options.status();
   if (!options.ok()) return ExitCode::kUsage;
   style.brief = options->brief;

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
+#include "ctl/command_line.h"
 #include "ctl/fake_daemon.h"
 
 namespace faultd::ctl {
@@ -33,10 +34,7 @@ class FleetTest : public ::testing::Test {
 
   ExitCode Run(std::string words) {
     for (const FakeDaemon& daemon : daemons_) StrAppend(&words, " --host ", daemon.address());
-    std::vector<std::string> list = absl::StrSplit("faultctl " + words, ' ');
-    std::vector<const char*> argv;
-    for (const std::string& word : list) argv.push_back(word.c_str());
-    const auto options = ParseOptions(static_cast<int>(argv.size()), argv.data());
+    const auto options = ParseLine(words);
     EXPECT_TRUE(options.ok()) << options.status();
     if (!options.ok()) return ExitCode::kUsage;
     out_buffer_.str("");

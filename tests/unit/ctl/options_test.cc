@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "absl/strings/str_split.h"
+#include "ctl/command_line.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
 
@@ -13,21 +13,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The words of the line behind "faultctl".
-StatusOr<Options> Parse(const std::string& line) {
-  std::vector<std::string> words = absl::StrSplit("faultctl " + line, ' ', absl::SkipEmpty());
-  std::vector<const char*> argv;
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  return ParseOptions(static_cast<int>(argv.size()), argv.data());
-}
-
 std::string ErrorOf(const std::string& line) {
-  const auto options = Parse(line);
+  const auto options = ParseLine(line);
   return options.ok() ? "no error" : std::string(options.status().message());
 }
 
 void ExpectInject(const std::string& line, const std::string& request) {
-  const auto options = Parse(line);
+  const auto options = ParseLine(line);
   ASSERT_TRUE(options.ok()) << options.status();
   v1::InjectFaultRequest expected;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(request, &expected));
@@ -168,30 +160,30 @@ TEST(Options, AnEndpointsOwnProtocolWins) {
 }
 
 TEST(Options, ChooseTheCommand) {
-  EXPECT_EQ(Parse("noop --for 1s")->command, Command::kInject);
-  EXPECT_EQ(Parse("noop --for 1s --hold")->command, Command::kHold);
-  EXPECT_EQ(Parse("noop --for 1s --hold --grace 5s")->grace, 5s);
-  EXPECT_EQ(Parse("noop --dry-run")->command, Command::kPlan);
-  EXPECT_EQ(Parse("list --all")->all, true);
-  EXPECT_EQ(Parse("get a b")->ids, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(Parse("watch")->command, Command::kWatch);
-  EXPECT_EQ(Parse("watch my-1 --interval 5s")->interval, 5s);
-  EXPECT_EQ(Parse("renew my-1 --for 2m")->duration, 2min);
-  EXPECT_EQ(Parse("revert a b")->ids.size(), 2u);
-  EXPECT_EQ(Parse("revert list")->ids.front(), "list");
-  EXPECT_TRUE(Parse("revert --all")->all);
-  EXPECT_TRUE(Parse("doctor --strict")->strict);
-  EXPECT_EQ(Parse("version")->command, Command::kVersion);
-  EXPECT_EQ(Parse("--version")->help, "faultctl " FAULTD_VERSION "\n");
-  EXPECT_NE(Parse("latency --help")->help.find("--jitter DURATION"), std::string::npos);
+  EXPECT_EQ(ParseLine("noop --for 1s")->command, Command::kInject);
+  EXPECT_EQ(ParseLine("noop --for 1s --hold")->command, Command::kHold);
+  EXPECT_EQ(ParseLine("noop --for 1s --hold --grace 5s")->grace, 5s);
+  EXPECT_EQ(ParseLine("noop --dry-run")->command, Command::kPlan);
+  EXPECT_EQ(ParseLine("list --all")->all, true);
+  EXPECT_EQ(ParseLine("get a b")->ids, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ParseLine("watch")->command, Command::kWatch);
+  EXPECT_EQ(ParseLine("watch my-1 --interval 5s")->interval, 5s);
+  EXPECT_EQ(ParseLine("renew my-1 --for 2m")->duration, 2min);
+  EXPECT_EQ(ParseLine("revert a b")->ids.size(), 2u);
+  EXPECT_EQ(ParseLine("revert list")->ids.front(), "list");
+  EXPECT_TRUE(ParseLine("revert --all")->all);
+  EXPECT_TRUE(ParseLine("doctor --strict")->strict);
+  EXPECT_EQ(ParseLine("version")->command, Command::kVersion);
+  EXPECT_EQ(ParseLine("--version")->help, "faultctl " FAULTD_VERSION "\n");
+  EXPECT_NE(ParseLine("latency --help")->help.find("--jitter DURATION"), std::string::npos);
 }
 
 TEST(Options, UnderstandTheLever) {
-  EXPECT_EQ(Parse("lever")->lever, Options::LeverAction::kStatus);
-  EXPECT_EQ(Parse("lever status")->lever, Options::LeverAction::kStatus);
-  EXPECT_EQ(Parse("lever release")->lever, Options::LeverAction::kRelease);
-  EXPECT_EQ(Parse("lever engage --reason why")->lever, Options::LeverAction::kEngage);
-  EXPECT_EQ(Parse("lever engage --reason why")->reason, "why");
+  EXPECT_EQ(ParseLine("lever")->lever, Options::LeverAction::kStatus);
+  EXPECT_EQ(ParseLine("lever status")->lever, Options::LeverAction::kStatus);
+  EXPECT_EQ(ParseLine("lever release")->lever, Options::LeverAction::kRelease);
+  EXPECT_EQ(ParseLine("lever engage --reason why")->lever, Options::LeverAction::kEngage);
+  EXPECT_EQ(ParseLine("lever engage --reason why")->reason, "why");
   EXPECT_EQ(ErrorOf("lever pull"), "lever: \"pull\" is no action; write engage, release or status");
   EXPECT_EQ(ErrorOf("lever engage"), "--reason: is missing: say why nothing may be injected");
   EXPECT_EQ(ErrorOf("lever release --reason why"),
@@ -199,39 +191,39 @@ TEST(Options, UnderstandTheLever) {
 }
 
 TEST(Options, UnderstandTheAuditLog) {
-  EXPECT_EQ(Parse("audit")->file, "/var/log/faultd/audit.jsonl");
-  EXPECT_FALSE(Parse("audit")->verify);
-  EXPECT_EQ(Parse("audit --verify --file /tmp/x")->file, "/tmp/x");
+  EXPECT_EQ(ParseLine("audit")->file, "/var/log/faultd/audit.jsonl");
+  EXPECT_FALSE(ParseLine("audit")->verify);
+  EXPECT_EQ(ParseLine("audit --verify --file /tmp/x")->file, "/tmp/x");
 }
 
 TEST(Options, TakeGlobalsBeforeAndBehindTheCommand) {
   for (const char* line : {"--json --timeout 5s --address unix:/tmp/x list",
                            "list --json --timeout 5s --address /tmp/x"}) {
-    const auto options = Parse(line);
+    const auto options = ParseLine(line);
     ASSERT_TRUE(options.ok()) << options.status();
     EXPECT_EQ(options->command, Command::kList);
     EXPECT_TRUE(options->json);
     EXPECT_EQ(options->timeout, 5s);
     EXPECT_EQ(options->address, "unix:/tmp/x");
   }
-  EXPECT_EQ(Parse("list")->address, "unix:/run/faultd/faultd.sock");
+  EXPECT_EQ(ParseLine("list")->address, "unix:/run/faultd/faultd.sock");
 }
 
 TEST(Options, TakeTheAddressFromTheEnvironment) {
   setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
-  EXPECT_EQ(Parse("list")->address, "unix:/tmp/from-env");
-  EXPECT_EQ(Parse("list --address unix:/tmp/y")->address, "unix:/tmp/y");
+  EXPECT_EQ(ParseLine("list")->address, "unix:/tmp/from-env");
+  EXPECT_EQ(ParseLine("list --address unix:/tmp/y")->address, "unix:/tmp/y");
   setenv("FAULTD_ADDRESS", "a:b", 1);
   EXPECT_EQ(ErrorOf("list"), "FAULTD_ADDRESS: \"a:b\": \"b\" is not a port; write 1 to 65535");
   setenv("FAULTD_ADDRESS", "", 1);
-  EXPECT_EQ(Parse("list")->address, "unix:/run/faultd/faultd.sock");
+  EXPECT_EQ(ParseLine("list")->address, "unix:/run/faultd/faultd.sock");
   unsetenv("FAULTD_ADDRESS");
 }
 
 TEST(Options, TakeSeveralHosts) {
   setenv("FAULTD_TLS_CA", "ca", 1);
   setenv("FAULTD_ADDRESS", "unix:/tmp/from-env", 1);
-  const auto options = Parse(
+  const auto options = ParseLine(
       "noop --for 1s --host a --host b:99 --host /c --select PERCENT(70) --parallel 3"
       " --all-or-nothing --tls-cert c --tls-key k --tls-name n");
   unsetenv("FAULTD_TLS_CA");
@@ -248,7 +240,7 @@ TEST(Options, TakeSeveralHosts) {
   EXPECT_EQ(options->tls.key, "k");
   EXPECT_EQ(options->tls.name, "n");
   EXPECT_TRUE(NeedsTls(*options));
-  EXPECT_FALSE(NeedsTls(*Parse("list --host /a --host /b")));
+  EXPECT_FALSE(NeedsTls(*ParseLine("list --host /a --host /b")));
 }
 
 TEST(Options, SayWhatIsWrong) {
@@ -326,13 +318,13 @@ TEST(Options, SayWhatIsWrong) {
 TEST(Options, TakeTenThousandEndpoints) {
   std::string line = "blackhole --for 1s";
   for (int i = 0; i < 10'000; ++i) StrAppend(&line, " --to 10.", i / 256, ".", i % 256, ".0/24");
-  const auto options = Parse(line);
+  const auto options = ParseLine(line);
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->inject.spec().blackhole().target().to_size(), 10'000);
 }
 
 TEST(Options, OfProbes) {
-  const auto options = Parse("probes --watch --json");
+  const auto options = ParseLine("probes --watch --json");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->command, Command::kProbes);
   EXPECT_TRUE(options->watch);

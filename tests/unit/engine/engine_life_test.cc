@@ -1,4 +1,6 @@
 // From the request to ACTIVE, and what is told about it.
+#include <algorithm>
+
 #include "base/strings.h"
 #include "engine/engine.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -302,8 +304,8 @@ TEST_F(EngineLifeTest, ListIsInTheOrderOfCreation) {
   for (const char* id : {"z", "a", "m"}) Inject(id, kNoop);
   Revert("a");
   const auto ids = [](const std::vector<v1::Fault>& faults) {
-    std::vector<std::string> all;
-    for (const v1::Fault& fault : faults) all.push_back(fault.id());
+    std::vector<std::string> all(faults.size());
+    std::ranges::transform(faults, all.begin(), &v1::Fault::id);
     return all;
   };
   EXPECT_THAT(ids(engine().List(false)), ElementsAre("z", "m"));
