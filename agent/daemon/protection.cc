@@ -82,9 +82,10 @@ std::vector<std::string> Protection::ControlEndpoints() const {
   return names;
 }
 
-std::vector<RemoteEnd> Protection::ConnectionsOfAgents() const {
+std::vector<RemoteEnd> Protection::ConnectionsOfAgents() {
   std::vector<RemoteEnd> ends;
-  const auto unified = cgroups_.ok() ? cgroups_->Unified() : std::nullopt;
+  const StatusOr<OwnCgroups> cgroups = cgroups_.Find();
+  const auto unified = cgroups.ok() ? cgroups->Unified() : std::nullopt;
   if (!unified) return ends;
   for (std::string_view unit : kAgentUnits) {
     // Without the unit, or on a kernel that cannot tell, there are the addresses of its endpoints.

@@ -42,15 +42,14 @@ class Protection {
   void LookUp(std::function<void()> done);
   void Publish();
   std::vector<std::string> ControlEndpoints() const;
-  std::vector<RemoteEnd> ConnectionsOfAgents() const;
+  std::vector<RemoteEnd> ConnectionsOfAgents();
 
   AsioLoop& loop_;
   Resolver& resolver_;
   const std::vector<std::string> configured_;
   std::string region_;
   const Changed changed_;
-  // Where they are mounted; to find out takes long on a host with many mounts.
-  const StatusOr<OwnCgroups> cgroups_ = OwnCgroups::Read();
+  CgroupFinder cgroups_;
   std::vector<RemoteEnd> connections_;
   uint16_t listening_port_ = 0;
   std::map<std::string, std::vector<IpPrefix>> addresses_;  // of every name, as last known

@@ -77,6 +77,12 @@ std::optional<CgroupPlace> OwnCgroups::Find(std::string_view controller) const {
   return CgroupPlace{mount->path, mount->path + *path};
 }
 
+StatusOr<OwnCgroups> CgroupFinder::Find() {
+  if (last_) return last_->Again();
+  ASSIGN_OR_RETURN(last_, OwnCgroups::Read());
+  return *last_;
+}
+
 std::vector<std::string> Ancestry(const CgroupPlace& place) {
   std::vector<std::string> directories;
   for (std::string at = place.path; at.size() >= place.mount.size();) {

@@ -19,8 +19,7 @@ struct CgroupPlace {
 class OwnCgroups {
  public:
   static StatusOr<OwnCgroups> Read();
-  // Those that it is in now, if hierarchies are mounted as they were: a host has thousands of
-  // mounts, which take long to list.
+  // Those that it is in now, if hierarchies are mounted as they were.
   StatusOr<OwnCgroups> Again() const;
 
   // In the hierarchy of cgroup v2; nullopt if none is mounted.
@@ -34,6 +33,17 @@ class OwnCgroups {
 
   std::string mounts_;   // the lines of mountinfo that are about cgroups
   std::string cgroups_;  // /proc/self/cgroup
+};
+
+// The cgroups of this process for whoever asks often: where hierarchies are mounted is found out
+// the first time, and again only if that has failed. A host has thousands of mounts, which take
+// long to list. For one thread.
+class CgroupFinder {
+ public:
+  StatusOr<OwnCgroups> Find();
+
+ private:
+  std::optional<OwnCgroups> last_;
 };
 
 // Directories of the cgroup and of all above it, as far as the mount, its own first.

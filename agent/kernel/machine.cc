@@ -127,7 +127,7 @@ class LinuxMachine final : public Machine {
     const auto allow = [&least](double cores) {
       least = least > 0 ? std::min(least, cores) : cores;
     };
-    ASSIGN_OR_RETURN(const OwnCgroups cgroups, Cgroups());
+    ASSIGN_OR_RETURN(const OwnCgroups cgroups, cgroups_.Find());
     if (const auto unified = cgroups.Unified()) {
       for (const std::string& directory : Ancestry(*unified)) {
         const auto text = ReadSmallFile(directory + "/cpu.max");
@@ -158,7 +158,7 @@ class LinuxMachine final : public Machine {
     MemoryFacts facts;
     ASSIGN_OR_RETURN(facts.total, MemInfo(text, "MemTotal:"));
     ASSIGN_OR_RETURN(facts.available, MemInfo(text, "MemAvailable:"));
-    ASSIGN_OR_RETURN(const OwnCgroups cgroups, Cgroups());
+    ASSIGN_OR_RETURN(const OwnCgroups cgroups, cgroups_.Find());
     if (const auto unified = cgroups.Unified()) {
       for (const std::string& directory : Ancestry(*unified))
         ApplyLimit(directory, "memory.max", "memory.current", facts);
@@ -193,16 +193,11 @@ class LinuxMachine final : public Machine {
  private:
   using Look = std::future<StatusOr<FileSystemFacts>>;
 
-  StatusOr<OwnCgroups> Cgroups() const {
-    RETURN_IF_ERROR(cgroups_.status());
-    return cgroups_->Again();
-  }
-
   static bool IsDone(const Look& look) {
     return look.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
-  const StatusOr<OwnCgroups> cgroups_ = OwnCgroups::Read();
+  CgroupFinder cgroups_;
   std::map<std::string, Look> looks_;  // those that take long
 };
 

@@ -57,7 +57,8 @@ void AddChainRules(Batch& batch, const SteeringChain& chain, NameCounter& names,
   if (std::ranges::any_of(chain.rules, HasIpv6)) AddNeighbourDiscoveryRule(batch, base);
   add_matches(base, chain.protect, [](RuleWriter& rule) { rule.Verdict(NF_ACCEPT); });
   for (const SteeringRule& rule : chain.rules) {
-    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, action_name(rule)); };
+    const std::string action = action_name(rule);
+    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, action); };
     if (rule.except.empty()) {
       add_matches(base, rule.match, act);
       continue;

@@ -46,8 +46,8 @@ struct Action {
 // Adds the chain of this name, with what the action does.
 void AddActionChain(Batch& batch, std::string_view name, const Action& action);
 
-// The name of the chain of the rule's action.
-using ActionNamer = std::function<std::string_view(const SteeringRule&)>;
+// The name of the chain of the rule's action; asked once for each rule.
+using ActionNamer = std::function<std::string(const SteeringRule&)>;
 
 // "egress_ens5_2": the same for as long as the interface is the same.
 std::string BaseChainName(const SteeringChain& chain);

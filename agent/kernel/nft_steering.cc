@@ -38,7 +38,8 @@ struct NamedSet {
 struct Contents {
   std::vector<NamedSet> sets;
   std::set<std::string> counters;
-  std::map<nft::Action, std::string> actions;  // names of their chains
+  // Names of the chains of what rules do, one for each rule: they are counted to see all in force.
+  std::multimap<nft::Action, std::string> actions;
 };
 
 const NamedSet* FindSet(const std::vector<NamedSet>& sets, const AddressSet& addresses) {
@@ -46,10 +47,9 @@ const NamedSet* FindSet(const std::vector<NamedSet>& sets, const AddressSet& add
   return found == sets.end() ? nullptr : &*found;
 }
 
-// The name of its chain; empty when there is none.
-std::string FindAction(const Contents& contents, const SteeringRule& rule) {
-  const auto found = contents.actions.find(nft::Action(rule));
-  return found == contents.actions.end() ? "" : found->second;
+bool HasAction(const Contents& contents, const nft::Action& action, const std::string& chain) {
+  const auto [begin, end] = contents.actions.equal_range(action);
+  return std::any_of(begin, end, [&](const auto& each) { return each.second == chain; });
 }
 
 template <typename Each>
@@ -209,15 +209,16 @@ Status NftSteering::Replace(const SteeringTable& table) {
     }
   }
   for (const auto& [action, chain] : next.actions) {
-    if (!incremental || !contents_->actions.contains(action)) {
+    if (!incremental || !HasAction(*contents_, action, chain)) {
       nft::AddActionChain(batch, chain, action);
     }
   }
   const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
     return FindSet(next.sets, addresses)->name;
   };
-  const auto action_name = [&](const SteeringRule& rule) -> std::string_view {
-    return next.actions.at(nft::Action(rule));
+  auto unused = next.actions;
+  const auto action_name = [&](const SteeringRule& rule) {
+    return unused.extract(nft::Action(rule)).mapped();
   };
   for (const SteeringChain& chain : table) {
     const std::string name = nft::BaseChainName(chain);
@@ -238,12 +239,16 @@ Contents NftSteering::Plan(const SteeringTable& table) {
     const NamedSet* kept = contents_ ? FindSet(contents_->sets, match.remote) : nullptr;
     next.sets.push_back({kept != nullptr ? kept->name : names_.Next("addresses_"), match.remote});
   });
+  auto kept = contents_ ? contents_->actions : decltype(next.actions)();
   ForEachRule(table, [&](const SteeringRule& rule) {
     next.counters.insert(rule.counters.begin(), rule.counters.end());
     next.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
-    std::string& chain = next.actions[nft::Action(rule)];
-    if (chain.empty() && contents_) chain = FindAction(*contents_, rule);
-    if (chain.empty()) chain = names_.Next(nft::kActionChainPrefix);
+    auto action = kept.extract(nft::Action(rule));
+    if (action.empty()) {
+      next.actions.emplace(rule, names_.Next(nft::kActionChainPrefix));
+    } else {
+      next.actions.insert(std::move(action));
+    }
   });
   return next;
 }
@@ -261,7 +266,7 @@ void NftSteering::DeleteUnused(Batch& batch, const nft::ChainNames& existing,
     if (chain.starts_with(nft::kClassChainPrefix)) batch.DeleteChain(chain);
   }
   for (const auto& [action, chain] : contents_->actions) {
-    if (!next.actions.contains(action)) batch.DeleteChain(chain);
+    if (!HasAction(next, action, chain)) batch.DeleteChain(chain);
   }
   for (const NamedSet& set : contents_->sets) {
     if (FindSet(next.sets, set.addresses) == nullptr) batch.DeleteSet(set.name);

@@ -14,7 +14,6 @@
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "kernel/cgroup.h"
 #include "kernel/process.h"
 
 namespace faultd {
@@ -44,7 +43,7 @@ StressCgroups::StressCgroups(const std::string& state_dir) {
 }
 
 StatusOr<std::string> StressCgroups::Parent() {
-  ASSIGN_OR_RETURN(const OwnCgroups cgroups, OwnCgroups::Read());
+  ASSIGN_OR_RETURN(const OwnCgroups cgroups, cgroups_.Find());
   const auto own = cgroups.Unified();
   if (!own || access(own->path.c_str(), W_OK) != 0) return "";
   return own->path;

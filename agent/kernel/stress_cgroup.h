@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernel/cgroup.h"
 
 namespace faultd {
 
@@ -16,7 +17,7 @@ class StressCgroups {
   explicit StressCgroups(const std::string& state_dir);
 
   // The cgroup of this process; "" where cgroup v2 is not mounted, or mounted read-only.
-  static StatusOr<std::string> Parent();
+  StatusOr<std::string> Parent();
 
   Status Make(const std::string& parent, const std::string& id) const;
   Status Enter(const std::string& parent, const std::string& id, pid_t process) const;
@@ -28,6 +29,7 @@ class StressCgroups {
  private:
   std::string Path(const std::string& parent, const std::string& id) const;
   std::string prefix_;
+  CgroupFinder cgroups_;
 };
 
 }  // namespace faultd

@@ -41,7 +41,7 @@ class LinuxStressProcesses final : public StressProcesses {
         state_dir_(Canonical(program.state_dir)),
         cgroups_(state_dir_) {}
 
-  StatusOr<std::string> CgroupParent() override { return StressCgroups::Parent(); }
+  StatusOr<std::string> CgroupParent() override { return cgroups_.Parent(); }
 
   bool Started(const std::string& id) const override { return children_.contains(id); }
 
@@ -188,7 +188,7 @@ class LinuxStressProcesses final : public StressProcesses {
 
   const std::string program_;
   const std::string state_dir_;
-  const StressCgroups cgroups_;
+  StressCgroups cgroups_;
   Spawner spawner_;
   FileRemovals removals_;
   std::map<std::string, Child> children_;
