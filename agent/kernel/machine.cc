@@ -178,7 +178,12 @@ class LinuxMachine final : public Machine {
     std::erase_if(looks_, [](const auto& look) { return IsDone(look.second); });
     Status unanswered = absl::UnavailableError(
         StrCat(directory, ": its file system does not answer; try again once it does"));
-    if (looks_.contains(directory) || looks_.size() >= kMostLooks) return unanswered;
+    if (looks_.contains(directory)) return unanswered;
+    if (looks_.size() >= kMostLooks) {
+      return absl::UnavailableError(StrCat(
+          directory, ": its file system was not asked, because those of ", kMostLooks,
+          " other directories do not answer; try again once one of them does"));
+    }
     std::promise<StatusOr<FileSystemFacts>> seen;
     auto look = seen.get_future();
     RETURN_IF_ERROR(StartDetachedThread([directory, seen = std::move(seen)]() mutable {

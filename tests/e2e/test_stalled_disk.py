@@ -116,15 +116,23 @@ class StalledDiskTest(lab.HostTest):
         self.daemon.wait()
         self.assertEqual(sorted(os.listdir(other)), before)
 
+    def refusal(self, path):
+        with self.assertRaises(lab.grpc.RpcError) as raised:
+            self.daemon.inject("disk_fill", path=path, percent_full=50)
+        self.assertEqual(raised.exception.code(), lab.grpc.StatusCode.UNAVAILABLE)
+        return raised.exception.details()
+
+    def is_accepted(self, path):
+        with contextlib.suppress(lab.grpc.RpcError):
+            return self.daemon.revert(self.daemon.inject("disk_fill", path=path, percent_full=50).id).state == REVERTED
+        return False
+
     def test_disk_that_is_asked_for_and_does_not_answer(self):
         silent, server = self.enterContext(lab.silent_file_system())
         ends = self.blackhole(3, lease=3)
         stays = self.blackhole(4)
         for _ in range(2):
-            with self.assertRaises(lab.grpc.RpcError) as raised:
-                self.daemon.inject("disk_fill", path=silent, percent_full=50)
-            self.assertEqual(raised.exception.code(), lab.grpc.StatusCode.UNAVAILABLE)
-            self.assertIn(f"spec.disk_fill.path: {silent}: its file system does not answer", raised.exception.details())
+            self.assertIn(f"spec.disk_fill.path: {silent}: its file system does not answer", self.refusal(silent))
         server.read(1 << 17)
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
         self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
@@ -134,6 +142,15 @@ class StalledDiskTest(lab.HostTest):
         self.assertTrue(self.waits_for_the_disk())
         server.close()
         self.daemon.wait()
+
+    def test_disk_that_is_not_asked_because_too_many_do_not_answer(self):
+        other = self.enterContext(lab.file_system())
+        silent, server = self.enterContext(lab.silent_file_system())
+        for n in range(8):
+            self.assertIn(f"{silent}/{n}: its file system does not answer", self.refusal(f"{silent}/{n}"))
+        self.assertIn(f"{other}: its file system was not asked", self.refusal(other))
+        server.close()
+        wait_for(lambda: self.is_accepted(other), "it is asked again once they have answered")
 
     def test_process_that_cannot_die(self):
         """Nobody can end what writes to a disk that stalls. That is no reason to end the other faults."""

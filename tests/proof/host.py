@@ -52,7 +52,8 @@ def is_well(pid):
 
 
 class Host:
-    def __init__(self):
+    def __init__(self, steering=None):
+        self.config = f'[network]\nsteering = "{steering}"\n' if steering else ""
         # Beside those of other workers.
         lab.run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
         self.mounts_of_others = set(snapshot.mounts())
@@ -82,6 +83,7 @@ class Host:
         lab.run("nft", "add table inet firewall; add chain inet firewall input { type filter hook input priority 0; };"
                        "add rule inet firewall input tcp dport 9 counter drop")
         self.foreign = None
+        self.foreign_clsact = False
 
     def reset_network(self):
         lab.run("nft", "flush", "ruleset")
@@ -127,10 +129,22 @@ class Host:
         return {
             "links and addresses": [each for each in snapshot.links() if f"group {0xfa17d}" not in each and " alias faultd" not in each],
             "routes and rules": [each for each in snapshot.routes() if "dev faultd" not in each],
-            "qdiscs and filters": [each for each in snapshot.qdiscs() if "dev faultd" not in each],
+            "qdiscs and filters": self.foreign_qdiscs(),
             "nftables": ruleset,
             "sysctls": snapshot.sysctls(),
         }
+
+    def foreign_qdiscs(self):
+        others = [each for each in snapshot.qdiscs() if "dev faultd" not in each and not snapshot.OUR_FILTER.search(each)]
+        # One that we have made stays as long as filters of others are on it.
+        if self.foreign_clsact or any(each.startswith("filter") for each in others):
+            return others
+        return [each for each in others if not each.startswith("qdisc clsact")]
+
+    def add_clsact(self):
+        """As a stranger; it may be there already, made by us."""
+        done = subprocess.run(["tc", "qdisc", "add", "dev", "up0", "clsact"], capture_output=True)
+        self.foreign_clsact |= done.returncode == 0
 
     def expected(self, before):
         if self.foreign is None:
@@ -161,7 +175,7 @@ class Host:
 
     def add_daemon(self, with_aws, wait=True):
         config = f'[ecs]\nagent = "{self.aws.url}"\n' if with_aws else ""
-        daemon = HostDaemon(directory=self.base, config=config)
+        daemon = HostDaemon(directory=self.base, config=self.config + config)
         daemon.environment = {**self.hook.environment, **(self.aws.environment if with_aws else {})}
         if not wait:
             daemon.wait_for_ready = lambda _: None

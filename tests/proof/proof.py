@@ -31,12 +31,16 @@ def options():
     parser.add_argument("--jobs", type=int, default=4, help="hosts side by side (default 4)")
     parser.add_argument("--steps", help="run this sequence, as JSON, instead of those from seeds; --sequences times (default 1)")
     parser.add_argument("--kinds", help="kinds of faults, with commas; default: all that this kernel can do")
+    parser.add_argument("--steering", choices=("nftables", "flower"), help="how packets are told apart; default: what the daemon chooses")
     parser.add_argument("--every-operation", action="store_true", help="die and fail at each operation in turn instead")
     parser.add_argument("--systemd", action="store_true", help="this machine is the host, with the service of the package")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for the shortest sequence that fails")
     parser.add_argument("--verbose", action="store_true", help="print the daemon's log of failures")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.systemd and chosen.steering:
+        parser.error("--steering is not for --systemd, whose service has the configuration of its package")
+    return chosen
 
 
 # A worker: one host, in namespaces of its own.
@@ -70,12 +74,12 @@ def run_steps(host, steps_type, steps):
     return {"problems": problems, "log": log if problems else "", **running.figures}
 
 
-def work(systemd):
+def work(chosen):
     import lab
     from host import LONGEST
 
-    host_type, steps_type, _ = host_types(systemd)
-    host = host_type()
+    host_type, steps_type, _ = host_types(chosen.systemd)
+    host = host_type() if chosen.systemd else host_type(chosen.steering)
     try:
         host.start()
         state = lab.agent_pb.Capability.State
@@ -95,9 +99,11 @@ def work(systemd):
 
 
 class Worker:
-    def __init__(self, systemd=False):
+    def __init__(self, chosen):
         command = [sys.executable, "-B", __file__, "--worker"]
-        if systemd:
+        if chosen.steering:
+            command += ["--steering", chosen.steering]
+        if chosen.systemd:
             command.append("--systemd")
         else:
             command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
@@ -152,7 +158,7 @@ class Proof:
             if job is None:
                 break
             name, steps = job
-            worker = worker or Worker(self.chosen.systemd)
+            worker = worker or Worker(self.chosen)
             if worker.kinds:
                 if callable(steps):
                     steps = steps(self.chosen.kinds.split(",") if self.chosen.kinds else worker.kinds)
@@ -185,7 +191,7 @@ class Proof:
         import sequence
 
         def fails(candidate):
-            worker = Worker(self.chosen.systemd)
+            worker = Worker(self.chosen)
             result = worker.run(candidate)
             worker.close()
             return bool(result["problems"])
@@ -218,7 +224,7 @@ def random_jobs(chosen):
 def main():
     chosen = options()
     if chosen.worker:
-        return work(chosen.systemd)
+        return work(chosen)
     if chosen.systemd:
         chosen.jobs = 1
     if chosen.steps:
@@ -229,7 +235,7 @@ def main():
         import every_operation
 
         kinds = chosen.kinds.split(",") if chosen.kinds else None
-        return Proof(chosen).run(every_operation.jobs(Worker, kinds))
+        return Proof(chosen).run(every_operation.jobs(lambda: Worker(chosen), kinds))
     if chosen.sequences is None and chosen.seconds is None:
         chosen.sequences = 100
     return Proof(chosen).run(random_jobs(chosen))

@@ -19,6 +19,10 @@ IGNORED_FILES = re.compile(
 NUMBERS = re.compile(r"^\d+: |@if\d+|@\w+(?=:)|link-netnsid \d+|numtxqueues.*|promiscuity \d+ +|allmulti \d+ +")
 
 
+# See agent/kernel/flower_state.h for the priorities.
+OUR_FILTER = re.compile(r"^filter .*\bpref (6[45]\d{3}) flower")
+
+
 def batch(program, lines, *options):
     done = subprocess.run([program, *options, "-force", "-batch", "-"], input="".join(line + "\n" for line in lines),
                           capture_output=True, text=True)
@@ -41,7 +45,7 @@ def routes():
 
 def qdiscs():
     looks = [f"filter show dev {name} {hook}" for _, name in socket.if_nameindex() for hook in ("root", "ingress", "egress")]
-    return sorted(batch("tc", ["qdisc show", *looks]).splitlines())
+    return blocks(batch("tc", ["qdisc show", *looks]))
 
 
 def ruleset():

@@ -13,9 +13,11 @@ import grpc
 
 import hook
 import lab
+import snapshot
 from host import LONGEST, is_well, state_of
 
 PATIENCE = 3  # seconds for an answer
+TROUBLE = {"signal", "signals", "operation", "records", "interface", "stranger", "vandal", "disk", "clock", "second", "start"}
 NAMES = {"daemon": "faultd", "guardian": "faultd-guardian", "stress": "faultd-stress"}
 
 
@@ -27,6 +29,7 @@ class Steps:
         self.spoilt = any(step[0] == "records" for step in steps)
         self.pending, self.holds = [], {}
         self.problems = []
+        self.disturbed = False
         self.doomed = []  # processes that were sent a deadly signal
         self.stopped = []  # processes that were made to stand still
         self.figures = {}
@@ -36,7 +39,14 @@ class Steps:
             self.host.use_aws()
         self.host.start(self.with_aws)
         for name, *values in self.list:
+            self.disturbed |= name in TROUBLE
             getattr(self, name)(*values)
+
+    def judge(self, error, request):
+        """Whoever is refused everything leaves nothing behind either: as long as nothing was done to it, a daemon that is at a
+        loss has a fault of its own."""
+        if not self.disturbed and error.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
+            self.problems.append(f"{request.DESCRIPTOR.name} was refused without a cause: {error.details()}")
 
     def call(self, service, method, request, waits=True):
         if self.host.stubs is None:
@@ -44,8 +54,11 @@ class Steps:
         future = getattr(getattr(self.host.stubs, service), method).future(request, timeout=PATIENCE)
         self.pending.append(future)
         if waits:
-            with contextlib.suppress(grpc.RpcError, grpc.FutureTimeoutError):
-                future.result(timeout=PATIENCE)
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                try:
+                    future.result(timeout=PATIENCE)
+                except grpc.RpcError as error:
+                    self.judge(error, request)
 
     def spec(self, kind, fields):
         return lab.spec(kind, **{key: self.host.fill if value == "FILL" else value for key, value in fields.items()})
@@ -69,8 +82,11 @@ class Steps:
         requests.put(request)
         stream = self.host.stubs.faults.HoldFault(iter(requests.get, None), timeout=PATIENCE)
         self.holds[number] = (requests, stream)
-        with contextlib.suppress(grpc.RpcError, StopIteration):
-            next(stream)
+        with contextlib.suppress(StopIteration):
+            try:
+                next(stream)
+            except grpc.RpcError as error:
+                self.judge(error, request)
 
     def drop(self, number):
         if number in self.holds:
@@ -207,18 +223,18 @@ class Steps:
             lab.run("ip", "link", "set", device, "down", check=False)
         else:
             lab.run("ip", "link", "del", device, check=False)
+            self.host.foreign_clsact = False
             if not any(name == "moved0" for _, name in socket.if_nameindex()):
                 self.host.network.plug_in()
         # Until then addresses and routes still change by themselves.
-        lab.wait_for(lambda: "tentative" not in lab.run("ip", "address"), "IPv6 addresses are usable")
+        lab.wait_for(lambda: not re.search("NO-CARRIER|tentative", lab.run("ip", "address")), "links and IPv6 addresses are usable")
         self.host.note_foreign()
 
     def stranger(self, what):
         commands = {
             "qdisc": [("tc", "qdisc", "replace", "dev", "up0", "root", "handle", "8:", "pfifo", "limit", "50")],
-            "clsact": [("tc", "qdisc", "add", "dev", "up0", "clsact")],
-            "filter": [("tc", "qdisc", "add", "dev", "up0", "clsact"),
-                       ("tc", "filter", "add", "dev", "up0", "egress", "prio", "3", "protocol", "ip", "matchall", "action", "pass")],
+            "clsact": [],
+            "filter": [("tc", "filter", "add", "dev", "up0", "egress", "prio", "3", "protocol", "ip", "matchall", "action", "pass")],
             "table": [("nft", "add table inet stranger; add chain inet stranger out { type filter hook output priority 5; };"
                               "add rule inet stranger out counter")],
             "netdev_table": [("nft", "add table netdev stranger;"
@@ -227,6 +243,8 @@ class Steps:
             "no_qdisc": [("tc", "qdisc", "del", "dev", "up0", "root")],
             "no_table": [("nft", "delete", "table", "inet", "firewall")],
         }
+        if what in ("clsact", "filter"):
+            self.host.add_clsact()
         for command in commands[what]:
             lab.run(*command, check=False)
         self.host.note_foreign()
@@ -235,15 +253,23 @@ class Steps:
         """Somebody who changes what is ours."""
         if what == "table":
             lab.run("nft", "delete", "table", "netdev", "faultd", check=False)
-            return
-        if what == "flush":
+        elif what == "filters":
+            self.delete_filters()
+        elif what == "flush":
             lab.run("nft", "flush", "ruleset", check=False)
             self.host.note_foreign()
-            return
-        for _, name in socket.if_nameindex():
-            if name.startswith("faultd") and name != "faultd77":
-                lab.run(*{"links": ("ip", "link", "del", name), "link_down": ("ip", "link", "set", name, "down"),
-                          "link_qdisc": ("tc", "qdisc", "del", "dev", name, "root")}[what], check=False)
+        else:
+            for _, name in socket.if_nameindex():
+                if name.startswith("faultd") and name != "faultd77":
+                    lab.run(*{"links": ("ip", "link", "del", name), "link_down": ("ip", "link", "set", name, "down"),
+                              "link_qdisc": ("tc", "qdisc", "del", "dev", name, "root")}[what], check=False)
+
+    @staticmethod
+    def delete_filters():
+        for hook in ("ingress", "egress"):
+            looks = snapshot.blocks(lab.run("tc", "filter", "show", "dev", "up0", hook, check=False))
+            for priority in {found[1] for found in map(snapshot.OUR_FILTER.search, looks) if found}:
+                lab.run("tc", "filter", "del", "dev", "up0", hook, "pref", priority, check=False)
 
     # The end.
 
