@@ -29,7 +29,7 @@ bool MetricStore::SaveSoon(std::function<std::string()> make) {
   if (writing_.exchange(true)) return false;
   if (writer_.joinable()) writer_.join();
   StatusOr<std::thread> writer = StartThread([this, make = std::move(make)] {
-    KeepStandardDescriptors();
+    KeepStandardDescriptors().IgnoreError();
     if (const Status status = Write(make()); !status.ok()) {
       spdlog::warn("not kept over a restart: {}", std::string(status.message()));
     }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -20,6 +21,35 @@
 #include "base/strings.h"
 
 namespace faultd {
+namespace {
+
+Status NoTable(int error) {
+  return absl::ResourceExhaustedError(
+      StrCat("give a thread a table of descriptors: ", strerror(error)));
+}
+
+// Those from `first` on, without `end`; false on a kernel before 5.9.
+bool CloseRange(int first, int end) {
+  if (first == end) return true;
+  return syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(end) - 1,
+                 0U) == 0;
+}
+
+// All but the standard ones and these.
+void CloseAllBut(const std::vector<int>& kept) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir("/proc/thread-self/fd"), closedir);
+  if (open == nullptr) return;
+  std::vector<int> others;
+  while (const dirent* entry = readdir(open.get())) {
+    int number = 0;
+    if (absl::SimpleAtoi(entry->d_name, &number) && number > STDERR_FILENO &&
+        number != dirfd(open.get()) && std::ranges::find(kept, number) == kept.end())
+      others.push_back(number);
+  }
+  for (const int number : others) close(number);
+}
+
+}  // namespace
 
 StatusOr<std::thread> StartThread(absl::AnyInvocable<void()> run) {
   sigset_t all;
@@ -55,27 +85,23 @@ StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run) {
                    }));
   if (const int failure = error.get(); failure != 0) {
     thread.join();
-    return absl::ResourceExhaustedError(
-        StrCat("give a thread a table of descriptors: ", strerror(failure)));
+    return NoTable(failure);
   }
   return thread;
 }
 
-void KeepStandardDescriptors() {
-  constexpr unsigned kUnshare = 1U << 1;  // CLOSE_RANGE_UNSHARE
-  if (syscall(SYS_close_range, 3U, UINT_MAX, kUnshare) == 0) return;
-  // A kernel before 5.9.
-  if (unshare(CLONE_FILES) != 0) return;
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir("/proc/thread-self/fd"), closedir);
-  if (open == nullptr) return;
-  std::vector<int> others;
-  while (const dirent* entry = readdir(open.get())) {
-    int number = 0;
-    if (absl::SimpleAtoi(entry->d_name, &number) && number > STDERR_FILENO &&
-        number != dirfd(open.get()))
-      others.push_back(number);
+Status KeepStandardDescriptors(std::vector<int> others) {
+  if (unshare(CLONE_FILES) != 0) return NoTable(errno);
+  std::ranges::sort(others);
+  int next = STDERR_FILENO + 1;
+  bool closed = true;
+  for (const int kept : others) {
+    if (kept < next) continue;
+    closed = closed && CloseRange(next, kept);
+    next = kept + 1;
   }
-  for (const int number : others) close(number);
+  if (!closed || !CloseRange(next, INT_MAX)) CloseAllBut(others);
+  return absl::OkStatus();
 }
 
 }  // namespace faultd

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <thread>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "base/status.h"
@@ -26,8 +27,9 @@ Status StartDetachedThread(absl::AnyInvocable<void()> run);
 // to be had.
 StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run);
 
-// For a thread that is started later: it goes on with the standard descriptors, and a table of its
-// own. Does nothing where the kernel has no memory for that.
-void KeepStandardDescriptors();
+// For a thread that is started later: it goes on with a table of its own, of the standard
+// descriptors and of `others` (negative: none). RESOURCE_EXHAUSTED where the kernel has no memory
+// for that; then nothing has changed.
+Status KeepStandardDescriptors(std::vector<int> others = {});
 
 }  // namespace faultd

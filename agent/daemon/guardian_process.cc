@@ -34,12 +34,19 @@ Status WaitUntilReady(int fd) {
   return absl::UnavailableError(count == 0 ? "it is not on guard after 10 s" : "it ended at once");
 }
 
+std::string NotExecuted(const std::string& program) {
+  return StrCat("the guardian is not executed after 10 s: the disk with ", program,
+                " does not answer, it seems");
+}
+
 }  // namespace
 
 Status GuardianProcess::Start() {
-  StatusOr<UniqueFd> output = Spawn();
-  if (!output.ok()) return output.status();
-  if (Status ready = WaitUntilReady(output->get()); !ready.ok()) {
+  ASSIGN_OR_RETURN(const UniqueFd output, Spawn());
+  const Status ready = WaitUntilReady(output.get());
+  if (!ready.ok() && !starting_->IsDone()) return absl::UnavailableError(NotExecuted(program_));
+  RETURN_IF_ERROR(TakeProcess());
+  if (!ready.ok()) {
     (void)process_->Signal(SIGKILL).ok();
     return Annotate(ready, StrCat("start the guardian: ", program_, " ", process_->Reap()));
   }
@@ -52,17 +59,25 @@ StatusOr<UniqueFd> GuardianProcess::Spawn() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "start the guardian: pipe");
   UniqueFd read_end(ends[0]);
-  const UniqueFd write_end(ends[1]);
+  UniqueFd write_end(ends[1]);
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return ErrnoStatus(errno, "start the guardian: make a socket pair");
   listener_ = UniqueFd(ends[0]);
-  const UniqueFd guardians_end(ends[1]);
-  StatusOr<Process> process =
-      Process::Spawn(program_, {"--watch", StrCat(getpid()), "--state-dir", state_dir_},
-                     {.input = guardians_end.get(), .output = write_end.get()});
+  UniqueFd guardians_end(ends[1]);
+  StatusOr<StartingProcess> starting =
+      StartingProcess::Start(program_, {"--watch", StrCat(getpid()), "--state-dir", state_dir_},
+                             std::move(guardians_end), std::move(write_end));
+  RETURN_IF_ERROR(Annotate(starting.status(), "start the guardian"));
+  starting_ = *std::move(starting);
+  return read_end;
+}
+
+Status GuardianProcess::TakeProcess() {
+  StatusOr<Process> process = starting_->Take();
+  starting_.reset();
   RETURN_IF_ERROR(Annotate(process.status(), "start the guardian"));
   process_ = *std::move(process);
-  return read_end;
+  return absl::OkStatus();
 }
 
 // One that does not listen believes what the records say, which is safe.
@@ -76,33 +91,46 @@ void GuardianProcess::Tell(const std::string& id, Engine::RecordNews news) {
 
 void GuardianProcess::Restart() {
   StatusOr<UniqueFd> output = Spawn();
-  if (!output.ok()) {
-    spdlog::error("{}; trying again in 1 s", std::string(output.status().message()));
-    return RestartLater();
-  }
+  if (!output.ok()) return RestartLater(output.status());
   WaitForReady(*std::move(output));
-  WaitForEnd();
 }
 
-void GuardianProcess::RestartLater() {
+void GuardianProcess::RestartLater(const Status& failure) {
   constexpr std::chrono::seconds kPause{1};
+  spdlog::error("{}; trying again in 1 s", std::string(failure.message()));
   loop_.At(SystemClock().Now() + kPause, [this] { Restart(); });
 }
 
 void GuardianProcess::WaitForReady(UniqueFd output) {
   ready_.assign(output.Release());
   ready_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-    if (error) return;
-    on_guard_ = SaysReady(ready_.native_handle());
+    if (error || !ready_.is_open()) return;
+    loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
+    const bool ready = SaysReady(ready_.native_handle());
     ready_.close();
-    if (on_guard_) loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
+    if (Status taken = TakeProcess(); !taken.ok()) return RestartLater(taken);
+    on_guard_ = ready;
+    WaitForEnd();
   });
-  too_late_ = loop_.At(SystemClock().Now() + kLongestStart, [this] {
-    too_late_ = Loop::kNoTimer;
-    spdlog::error("the guardian (process {}) is not on guard after 10 s; killing it",
-                  process_->pid());
-    (void)process_->Signal(SIGKILL).ok();
-  });
+  WaitLonger();
+}
+
+void GuardianProcess::WaitLonger() {
+  too_late_ = loop_.At(SystemClock().Now() + kLongestStart, [this] { IsLate(); });
+}
+
+void GuardianProcess::IsLate() {
+  too_late_ = Loop::kNoTimer;
+  if (!starting_->IsDone()) {
+    spdlog::error("{}", NotExecuted(program_));
+    return WaitLonger();
+  }
+  ready_.close();
+  if (Status taken = TakeProcess(); !taken.ok()) return RestartLater(taken);
+  spdlog::error("the guardian (process {}) is not on guard after 10 s; killing it",
+                process_->pid());
+  (void)process_->Signal(SIGKILL).ok();
+  WaitForEnd();
 }
 
 void GuardianProcess::WaitForEnd() {
@@ -116,15 +144,12 @@ void GuardianProcess::WaitForEnd() {
 
 void GuardianProcess::Ended() {
   const bool was_on_guard = std::exchange(on_guard_, false);
-  boost::system::error_code ignored;
-  ready_.close(ignored);
-  loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
-  spdlog::error("the guardian (process {}) {}; starting another{}", process_->pid(),
-                process_->Reap(), was_on_guard ? "" : " in 1 s");
+  const std::string end = StrCat("the guardian (process ", process_->pid(), ") ", process_->Reap());
   process_.reset();
   // One that ends before it is on guard would do so again.
-  if (was_on_guard) return Restart();
-  RestartLater();
+  if (!was_on_guard) return RestartLater(absl::UnavailableError(end));
+  spdlog::error("{}; starting another", end);
+  Restart();
 }
 
 void GuardianProcess::StopWatching() {

@@ -7,6 +7,7 @@
 #include "daemon/asio_loop.h"
 #include "engine/engine.h"
 #include "kernel/process.h"
+#include "kernel/starting_process.h"
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 namespace faultd {
@@ -33,17 +34,22 @@ class GuardianProcess {
   pid_t pid() const { return on_guard_ ? process_->pid() : 0; }
 
  private:
-  // Answers with what it says "ready" on.
+  // Answers with what it says "ready" on, and what ends with it.
   StatusOr<UniqueFd> Spawn();
+  // Waits until it is executed, or cannot be: for when there is a sign of that.
+  Status TakeProcess();
   void Restart();
-  void RestartLater();
+  void RestartLater(const Status& failure);
   void WaitForReady(UniqueFd output);
+  void WaitLonger();
+  void IsLate();
   void WaitForEnd();
   void Ended();
 
   AsioLoop& loop_;
   const std::string program_;
   const std::string state_dir_;
+  std::optional<StartingProcess> starting_;  // before `process_` is there
   std::optional<Process> process_;
   UniqueFd listener_;  // what is said here, the guardian hears
   bool on_guard_ = false;

@@ -24,7 +24,7 @@ StatusOr<bool> FileRemovals::Remove(const std::string& path) {
     found->second = done.get_future();
     // Nobody waits for it, not even at the end: the disk may never answer.
     const Status begun = StartDetachedThread([path, done = std::move(done)]() mutable {
-      KeepStandardDescriptors();
+      KeepStandardDescriptors().IgnoreError();
       done.set_value(RemoveAll(path));
     });
     if (!begun.ok()) {

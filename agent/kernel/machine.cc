@@ -180,14 +180,14 @@ class LinuxMachine final : public Machine {
         StrCat(directory, ": its file system does not answer; try again once it does"));
     if (looks_.contains(directory)) return unanswered;
     if (looks_.size() >= kMostLooks) {
-      return absl::UnavailableError(StrCat(
-          directory, ": its file system was not asked, because those of ", kMostLooks,
-          " other directories do not answer; try again once one of them does"));
+      return absl::UnavailableError(
+          StrCat(directory, ": its file system was not asked, because those of ", kMostLooks,
+                 " other directories do not answer; try again once one of them does"));
     }
     std::promise<StatusOr<FileSystemFacts>> seen;
     auto look = seen.get_future();
     RETURN_IF_ERROR(StartDetachedThread([directory, seen = std::move(seen)]() mutable {
-      KeepStandardDescriptors();
+      KeepStandardDescriptors().IgnoreError();
       seen.set_value(ReadFileSystemOf(directory));
     }));
     if (look.wait_for(kPatience) == std::future_status::ready) return look.get();

@@ -21,40 +21,12 @@ StatusOr<Process> Process::Open(pid_t pid) {
   return Process(pid, std::move(fd));
 }
 
-StatusOr<Process> Process::Spawn(const std::string& path, const std::vector<std::string>& arguments,
-                                 const Streams& streams) {
-  std::vector<char*> argv{const_cast<char*>(path.c_str())};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  if (streams.input >= 0) {
-    posix_spawn_file_actions_adddup2(&actions, streams.input, STDIN_FILENO);
-  } else {
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  }
-  if (streams.output >= 0)
-    posix_spawn_file_actions_adddup2(&actions, streams.output, STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return ErrnoStatus(error, StrCat("start ", path));
-  StatusOr<Process> process = Open(pid);
+StatusOr<Process> Process::Adopt(pid_t child) {
+  StatusOr<Process> process = Open(child);
   if (!process.ok()) {
     // Without descriptors to be had nobody could watch it. It is our child, so the number is its.
-    kill(pid, SIGKILL);
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    kill(child, SIGKILL);
+    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
   return process;
@@ -89,6 +61,38 @@ std::string Process::Reap() const {
   if (result != 0) return "gone";
   return info.si_code == CLD_EXITED ? StrCat("exited with ", info.si_status)
                                     : StrCat("killed by signal ", info.si_status);
+}
+
+StatusOr<pid_t> StartChild(const std::string& path, const std::vector<std::string>& arguments,
+                           const Streams& streams) {
+  std::vector<char*> argv{const_cast<char*>(path.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (streams.input >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, streams.input, STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  if (streams.output >= 0)
+    posix_spawn_file_actions_adddup2(&actions, streams.output, STDOUT_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return ErrnoStatus(error, StrCat("start ", path));
+  return pid;
 }
 
 }  // namespace faultd

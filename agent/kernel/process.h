@@ -15,17 +15,8 @@ namespace faultd {
 class Process {
  public:
   static StatusOr<Process> Open(pid_t pid);
-  // Descriptors of the caller that become a new process's own; -1: /dev/null as input, and the
-  // caller's output.
-  struct Streams {
-    int input = -1;
-    int output = -1;
-  };
-  // Starts a program by exec; never by a bare fork, which would keep descriptors such as the
-  // lock's. Standard error and the environment are shared. Signals are reset. Must be waited for
-  // with Reap.
-  static StatusOr<Process> Spawn(const std::string& path, const std::vector<std::string>& arguments,
-                                 const Streams& streams);
+  // A child that was not waited for yet. When it cannot be opened, it is killed and waited for.
+  static StatusOr<Process> Adopt(pid_t child);
 
   pid_t pid() const { return pid_; }
   int fd() const { return fd_.get(); }
@@ -41,5 +32,19 @@ class Process {
   pid_t pid_ = 0;
   UniqueFd fd_;
 };
+
+// Descriptors of the caller that become a new process's own; -1: /dev/null as input, and the
+// caller's output.
+struct Streams {
+  int input = -1;
+  int output = -1;
+};
+
+// Starts a program by exec, and answers with its number; never by a bare fork, which would keep
+// descriptors such as the lock's. Standard error and the environment are shared. Signals are reset.
+// Must be waited for. Until the program is executed the caller waits and the child has all
+// descriptors of the caller: StartingProcess is for those who cannot afford that.
+StatusOr<pid_t> StartChild(const std::string& path, const std::vector<std::string>& arguments,
+                           const Streams& streams);
 
 }  // namespace faultd

@@ -8,7 +8,6 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
-#include <future>
 #include <map>
 #include <set>
 
@@ -16,7 +15,7 @@
 #include "base/strings.h"
 #include "kernel/file_removals.h"
 #include "kernel/process.h"
-#include "kernel/spawner.h"
+#include "kernel/starting_process.h"
 #include "kernel/stress_cgroup.h"
 #include "kernel/tagged_processes.h"
 
@@ -57,9 +56,11 @@ class LinuxStressProcesses final : public StressProcesses {
                 .cgroup_parent = cgroup_parent,
                 .order = order,
                 .oom_kills = CountOomKills()};
-    child.starting = spawner_.Start(
-        program_, {"--fault", id, "--state-dir", state_dir_, "--parent", StrCat(getpid())},
-        std::move(theirs));
+    ASSIGN_OR_RETURN(
+        child.starting,
+        StartingProcess::Start(
+            program_, {"--fault", id, "--state-dir", state_dir_, "--parent", StrCat(getpid())},
+            std::move(theirs)));
     children_.emplace(id, std::move(child));
     return absl::OkStatus();
   }
@@ -68,7 +69,7 @@ class LinuxStressProcesses final : public StressProcesses {
     const auto found = children_.find(id);
     if (found == children_.end()) return absl::DataLossError("its stress process is gone");
     Child& child = found->second;
-    if (child.starting.valid()) {
+    if (child.starting) {
       const StatusOr<bool> runs = TakeStarted(child);
       if (!runs.ok()) children_.erase(found);
       RETURN_IF_ERROR(runs.status());
@@ -105,7 +106,7 @@ class LinuxStressProcesses final : public StressProcesses {
 
  private:
   struct Child {
-    std::future<StatusOr<Process>> starting;  // valid until `process` or an error is taken
+    std::optional<StartingProcess> starting = std::nullopt;  // until `process` is there
     std::optional<Process> process = std::nullopt;
     UniqueFd socket;
     std::string cgroup_parent;
@@ -117,8 +118,11 @@ class LinuxStressProcesses final : public StressProcesses {
 
   // Takes the process once it is executed; false before that.
   static StatusOr<bool> TakeStarted(Child& child) {
-    if (child.starting.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
-    ASSIGN_OR_RETURN(child.process, child.starting.get());
+    if (!child.starting->IsDone()) return false;
+    StatusOr<Process> process = child.starting->Take();
+    child.starting.reset();
+    RETURN_IF_ERROR(process.status());
+    child.process = *std::move(process);
     return true;
   }
 
@@ -161,7 +165,7 @@ class LinuxStressProcesses final : public StressProcesses {
     const auto found = children_.find(id);
     if (found == children_.end()) return KillStranger(id);
     Child& child = found->second;
-    if (child.starting.valid()) {
+    if (child.starting) {
       const StatusOr<bool> runs = TakeStarted(child);
       if (runs.ok() && !*runs) return false;
     }
@@ -189,7 +193,6 @@ class LinuxStressProcesses final : public StressProcesses {
   const std::string program_;
   const std::string state_dir_;
   StressCgroups cgroups_;
-  Spawner spawner_;
   FileRemovals removals_;
   std::map<std::string, Child> children_;
 };

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import time
 import unittest
 
@@ -206,6 +207,84 @@ class StalledDiskTest(lab.HostTest):
             self.assertTrue(self.daemon.guardians(), "the records are still to be removed")
         self.assertEqual(waits.exception().code(), lab.grpc.StatusCode.UNAVAILABLE)
         self.daemon.wait()
+
+
+class SilentProgramsTest(lab.HostTest):
+    """The disk with the programs does not answer when one of them is to be started."""
+
+    def setUp(self):
+        self.daemon = lab.Daemon()
+        self.addCleanup(shutil.rmtree, self.daemon.directory)
+        self.silent, self.server = self.enterContext(lab.silent_file_system())
+        for name in ("guardian", "stress"):
+            os.symlink(f"{lab.BIN}/faultd-{name}", self.link(name))
+            self.daemon.arguments += [f"--{name}", self.link(name)]
+        self.daemon.start()
+
+    def tearDown(self):
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(self.daemon.records(), [])
+
+    def link(self, name):
+        return os.path.join(self.daemon.directory, f"faultd-{name}")
+
+    def lose(self, name):
+        os.unlink(self.link(name))
+        os.symlink(f"{self.silent}/faultd-{name}", self.link(name))
+
+    def blackhole(self, n, lease=60):
+        fault = self.daemon.inject("blackhole", to=self.network.v4(n), lease=lease)
+        self.assertFalse(self.reachable(n))
+        return fault
+
+    def reachable(self, n):
+        return lab.ping(self.network.v4(n), timeout=0.2)[0] == 1
+
+    def check_kill(self, n):
+        """The kernel ends the fault, although a child still waits for the disk; nobody waits for the lock."""
+        self.daemon.process.kill()
+        wait_for(lambda: self.reachable(n), "the kernel ends the fault")
+        self.daemon.process.wait(lab.DEADLINE)
+        lab.run(f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.daemon.state)
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(self.daemon.records(), [])
+        self.server.close()
+        self.daemon.wait()
+
+    def test_guardian(self):
+        ends = self.blackhole(3, lease=3)
+        stays = self.blackhole(4)
+        self.lose("guardian")
+        [guardian] = self.daemon.guardians()
+        os.kill(guardian, signal.SIGKILL)
+        self.server.read(1 << 17)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+        self.assertEqual(self.daemon.agents.GetAgent(lab.agent_pb.GetAgentRequest(), timeout=lab.DEADLINE).agent.guardian_pid, 0)
+        self.check_kill(4)
+
+    def test_guardian_comes_when_the_disk_is_back(self):
+        self.lose("guardian")
+        [guardian] = self.daemon.guardians()
+        os.kill(guardian, signal.SIGKILL)
+        self.server.read(1 << 17)
+        os.unlink(self.link("guardian"))
+        os.symlink(f"{lab.BIN}/faultd-guardian", self.link("guardian"))
+        self.server.close()
+        wait_for(self.daemon.guardians, "there is another one")
+        self.blackhole(3)
+        self.daemon.kill()
+        self.assertTrue(self.reachable(3))
+
+    def test_stress(self):
+        self.blackhole(3)
+        self.lose("stress")
+        request = pb.InjectFaultRequest(spec=lab.spec("cpu", load_percent=10, core_count=1))
+        request.duration.seconds = 60
+        waiting = self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE)
+        self.server.read(1 << 17)
+        self.check_kill(3)
+        self.assertEqual(waiting.exception().code(), lab.grpc.StatusCode.UNAVAILABLE)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@
 namespace faultd {
 namespace {
 
-TEST(ProcessTest, SpawnLeavesNothingBehindWhenItCannotBeWatched) {
+TEST(ProcessTest, AdoptLeavesNothingBehindWhenItCannotBeWatched) {
   const pid_t child = fork();
   if (child == 0) {
     const rlimit none_free{3, 3};
     setrlimit(RLIMIT_NOFILE, &none_free);
-    const auto sleeps = Process::Spawn("/bin/sleep", {"1000"}, {.input = STDIN_FILENO});
+    const auto pid = StartChild("/bin/sleep", {"1000"}, {.input = STDIN_FILENO});
+    if (!pid.ok()) _exit(1);
+    const auto sleeps = Process::Adopt(*pid);
     if (ErrnoOf(sleeps.status()) != EMFILE) _exit(1);
     _exit(waitpid(-1, nullptr, 0) == -1 && errno == ECHILD ? 0 : 2);
   }

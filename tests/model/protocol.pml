@@ -286,8 +286,8 @@ inline Recover() {
 
 #define ON_GUARD(process) (alive[process] && parent[process] == _pid)
 
-/* GuardianProcess::Spawn and WaitForReady. Between fork and exec the child has a copy of the lock's
-   descriptor, as of all others. */
+/* GuardianProcess::Spawn. A child that is not yet executed has no copy of the lock's descriptor
+   (StartingProcess). */
 inline StartGuardian() {
   atomic {
     if
@@ -295,14 +295,15 @@ inline StartGuardian() {
     :: begun[GUARDIAN] && !begun[OTHER_GUARDIAN] -> guardian = OTHER_GUARDIAN
     fi;
     Start(guardian);
-    parent[guardian] = _pid;
-    lock = lock | (1 << guardian)
-  };
-  if
-  :: !ON_GUARD(guardian) || ready[guardian]
-  :: atomic { ON_GUARD(guardian) && !ready[guardian] && stopped[guardian] -> Die(guardian) } /* after 10 s */
-  fi
+#ifdef LOCK_INHERITED
+    lock = lock | (1 << guardian);
+#endif
+    parent[guardian] = _pid
+  }
 }
+
+/* GuardianProcess::IsLate: after 10 s */
+#define KillLateGuardian() atomic { ON_GUARD(guardian) && !ready[guardian] && stopped[guardian] -> Die(guardian) }
 
 /* faultd */
 proctype Daemon() provided (!stopped[_pid]) {
@@ -321,8 +322,9 @@ end:
 #endif
     StartGuardian();
     if
+    :: ON_GUARD(guardian) && ready[guardian]
+    :: KillLateGuardian() -> Leave()
     :: !ON_GUARD(guardian) -> Leave()
-    :: ON_GUARD(guardian)
     fi;
 serving:
     do
@@ -336,8 +338,9 @@ serving:
     :: DoJob(LINKS)
     :: DoRemoval(FILES)
     :: DoRemoval(LINKS)
-    /* GuardianProcess::Restart, until one is on guard */
+    /* GuardianProcess::Restart, beside all else */
     :: !ON_GUARD(guardian) -> StartGuardian()
+    :: KillLateGuardian()
     :: CLEAN && state[FILES] == NO_FAULT && state[LINKS] == NO_FAULT && !managed -> Leave() /* SIGTERM: App::Stop, once all is reverted */
     od
   } unless { !alive[_pid] };
@@ -363,9 +366,6 @@ proctype Guardian() provided (!stopped[_pid]) {
 end:
   begun[_pid];
   {
-#ifndef LOCK_INHERITED
-    lock = lock & ~ME; /* exec closes it */
-#endif
 #ifdef ORPHANS_LEAVE
     if
     :: parent[_pid] == NOBODY -> Leave()

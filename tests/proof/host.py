@@ -229,7 +229,8 @@ class Host:
         return problems
 
     def wait_guardians(self):
-        lab.wait_for(lambda: not self.programs("faultd-guardian"), "the guardian is gone", 2 * LONGEST)
+        # One that is not executed yet has the name of its parent.
+        lab.wait_for(lambda: not self.programs("faultd-guardian", "faultd"), "the guardian is gone", 2 * LONGEST)
 
     def once(self):
         """As systemd's ExecStopPost= does it."""

@@ -178,14 +178,17 @@ class Proof:
             worker.close()
 
     def report(self, name, steps, result):
-        shortest = steps if self.chosen.no_shrink else self.shrink(steps)
         with self.lock:
             self.failed.append(name)
-            print(f"FAILED {name}:", *result["problems"][:20], sep="\n  ", flush=True)
-            print("  all steps:", *steps, sep="\n    ")
-            print("  reproduce with: tests/e2e/run BUILD --program ../proof/proof.py --steps", shlex.quote(json.dumps(shortest)), flush=True)
+            print(f"FAILED {name}:", *result["problems"][:20], sep="\n  ")
+            print("  all steps:", *steps, sep="\n    ", flush=True)
             if self.chosen.verbose:
                 print(result["log"], flush=True)
+        shortest = steps if self.chosen.no_shrink else self.shrink(steps)
+        steering = ["--steering", self.chosen.steering] if self.chosen.steering else []
+        with self.lock:
+            print(f"  reproduce {name} with: tests/e2e/run BUILD --program ../proof/proof.py",
+                  shlex.join([*steering, "--steps", json.dumps(shortest)]), flush=True)
 
     def shrink(self, steps):
         import sequence

@@ -284,10 +284,12 @@ class Steps:
                 os.kill(pid, signal.SIGCONT)
         lab.wait_for(lambda: all(state_of(pid) in ("Z", "") for pid in self.doomed), "the killed are dead", LONGEST)
         host.repair_disk()
-        for pid in host.programs("faultd-guardian", "faultd-stress"):
+        daemons = host.alive()
+        # Also a child of the daemon that is not executed yet.
+        children = set(self.stopped) - {process.pid for process in daemons} - {0}
+        for pid in children | set(host.programs("faultd-guardian", "faultd-stress")):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        daemons = host.alive()
         # A guardian kills a daemon that stood still at any moment from now on; then it does not look stopped.
         stopped = [process for process in daemons if process.pid in self.stopped]
         well = [process for process in daemons if process not in stopped and is_well(process.pid)]

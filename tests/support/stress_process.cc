@@ -28,12 +28,11 @@ StatusOr<StressProcess> StressProcess::Start(const std::string& binary,
     return ErrnoStatus(errno, "make socket pair");
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  ASSIGN_OR_RETURN(
-      const Process spawned,
-      Process::Spawn(
-          binary, {"--fault", "bench", "--state-dir", "/nonexistent", "--parent", StrCat(getpid())},
-          {.input = theirs.get()}));
-  StressProcess process(spawned.pid(), std::move(ours));
+  ASSIGN_OR_RETURN(const pid_t pid, StartChild(binary,
+                                               {"--fault", "bench", "--state-dir", "/nonexistent",
+                                                "--parent", StrCat(getpid())},
+                                               {.input = theirs.get()}));
+  StressProcess process(pid, std::move(ours));
   const std::string packet = order.SerializeAsString();
   if (send(process.socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0)
     return ErrnoStatus(errno, StrCat("send order to ", binary));

@@ -125,7 +125,7 @@ TEST_F(DiskThreadTest, OneThatKeepsTheStandardOnesHoldsNoOther) {
     std::promise<void> answers;
     std::thread stuck([&] {
       if (old_kernel) LoseCloseRange();
-      KeepStandardDescriptors();
+      EXPECT_TRUE(KeepStandardDescriptors().ok());
       kept.set_value();
       answers.get_future().wait();
       EXPECT_GE(fcntl(STDERR_FILENO, F_GETFD), 0);
@@ -135,6 +135,32 @@ TEST_F(DiskThreadTest, OneThatKeepsTheStandardOnesHoldsNoOther) {
     EXPECT_TRUE(IsClosed(theirs.get()));
     answers.set_value();
     stuck.join();
+  }
+}
+
+TEST_F(DiskThreadTest, OneThatKeepsOthersAsWellHoldsThoseOnly) {
+  for (const bool old_kernel : {false, true}) {
+    SCOPED_TRACE(old_kernel);
+    SetUp();
+    UniqueFd our_next = std::move(ours);
+    const UniqueFd their_next = std::move(theirs);
+    SetUp();
+    std::promise<void> kept;
+    std::promise<void> answers;
+    std::thread stuck([&] {
+      if (old_kernel) LoseCloseRange();
+      EXPECT_TRUE(KeepStandardDescriptors({our_next.get(), -1, STDIN_FILENO}).ok());
+      kept.set_value();
+      answers.get_future().wait();
+    });
+    kept.get_future().wait();
+    ours.Reset();
+    our_next.Reset();
+    EXPECT_TRUE(IsClosed(theirs.get()));
+    EXPECT_FALSE(IsClosed(their_next.get()));
+    answers.set_value();
+    stuck.join();
+    AwaitClosed(their_next.get());
   }
 }
 
