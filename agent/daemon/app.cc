@@ -52,6 +52,8 @@
 namespace faultd {
 namespace {
 
+// gRPC waits for ever when it once could not start a thread.
+constexpr std::chrono::seconds kLongestStartOfGrpc{10};
 // How long the end may take once all faults are reverted.
 constexpr std::chrono::seconds kLongestGoodbye{5};
 
@@ -271,12 +273,19 @@ void App::StartServing() {
 Status App::Listen() {
   const TcpConfig& tcp = options_.config.tcp;
   // gRPC's threads need none, and what clients send is theirs to read.
-  RETURN_IF_ERROR(DoWithoutCapabilities([&]() -> Status {
+  const auto start = [&]() -> Status {
     ASSIGN_OR_RETURN(
         server_, RpcServer::Start({&*fault_service_, &*agent_service_, &*probe_service_}, peers_,
                                   tcp.listen.empty() ? std::nullopt : std::optional(tcp.tls)));
     return absl::OkStatus();
-  }));
+  };
+  const Status started = DoWithoutCapabilities(start, kLongestStartOfGrpc);
+  if (absl::IsDeadlineExceeded(started)) {
+    // Nothing was injected yet, and what there was is reverted.
+    spdlog::error("gRPC has not started within {} s; leaving", kLongestStartOfGrpc.count());
+    std::_Exit(1);
+  }
+  RETURN_IF_ERROR(started);
   const std::string path = options_.runtime_dir + "/faultd.sock";
   ASSIGN_OR_RETURN(listener_, UnixListener::Open(loop_, path, options_.config.socket_group,
                                                  [this](UniqueFd connection) {
@@ -357,7 +366,7 @@ void App::Stop() {
   engine_->Shutdown([this] {
     spdlog::info("all faults are reverted");
     publishing_->Stop();
-    // gRPC waits for ever when it once could not start a thread; all that the host needs is done.
+    // Perhaps gRPC waits for ever; all that the host needs is done.
     loop_.At(clock_.Now() + kLongestGoodbye, [] {
       spdlog::warn("connections are not closed after {} s; leaving all the same",
                    kLongestGoodbye.count());

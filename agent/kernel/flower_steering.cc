@@ -86,8 +86,8 @@ class FlowerSteering final : public Steering {
   Status Apply(const SteeringTable& table) override;
   StatusOr<SteeringState> Read() override;
   Status Supports(const SteeringRule& rule) const override;
-  StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>& names) override;
-  void AdoptHooks(const std::vector<std::string>& names) override;
+  StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>& names) override;
+  void AdoptHooks(const std::vector<OwnHook>& hooks) override;
 
  private:
   struct Install {
@@ -106,7 +106,8 @@ class FlowerSteering final : public Steering {
   Status Send(std::vector<NetlinkMessage> messages, const std::string& attempt);
 
   NetlinkSocket socket_;
-  std::set<std::string> own_hooks_;  // interfaces whose clsact was made by us
+  // Indexes and names of the interfaces whose clsact was made by us. Their names may be others now.
+  std::map<int, std::string> own_hooks_;
   flower::Counters counters_;
   // The kernel frees an action some time after its last filter is gone; until then a filter that
   // names its number gets that old action. So numbers are never used again.
@@ -178,7 +179,7 @@ Status FlowerSteering::EnsureHook(const SteeringChain& chain, HookQdiscs& qdiscs
   if (found == qdiscs.end()) {
     NetlinkMessage message = flower::AddClsact(chain.ifindex);
     RETURN_IF_ERROR(socket_.Execute(message, StrCat("add clsact qdisc to ", chain.interface)));
-    own_hooks_.insert(chain.interface);
+    own_hooks_[chain.ifindex] = chain.interface;
     qdiscs[chain.ifindex] = "clsact";
     return absl::OkStatus();
   }
@@ -250,9 +251,8 @@ Status FlowerSteering::RemoveUnusedHooks() {
   for (const auto& [group, handles] : filters.ours) used.insert(group.hook.ifindex);
   for (const FilterGroup& group : filters.foreign) used.insert(group.hook.ifindex);
   Status status;
-  std::set<std::string> kept;
-  for (const std::string& name : own_hooks_) {
-    const int ifindex = static_cast<int>(if_nametoindex(name.c_str()));
+  std::map<int, std::string> kept;
+  for (const auto& [ifindex, name] : own_hooks_) {
     const auto qdisc = qdiscs.find(ifindex);
     if (qdisc == qdiscs.end() || qdisc->second != "clsact") continue;  // gone already
     if (!used.contains(ifindex)) {
@@ -261,7 +261,7 @@ Status FlowerSteering::RemoveUnusedHooks() {
       if (deleted.ok()) continue;
       MergeStatus(status, deleted);
     }
-    kept.insert(name);
+    kept[ifindex] = name;
   }
   own_hooks_ = std::move(kept);
   return status;
@@ -288,30 +288,32 @@ StatusOr<SteeringState> FlowerSteering::Read() {
   for (const auto& [group, handles] : filters.ours) hooks.insert(group.hook);
   for (const Hook& hook : hooks)
     state.names.push_back(StrCat("flower filters on ", Describe(hook)));
-  for (const std::string& name : own_hooks_) {
-    if (qdiscs.contains(static_cast<int>(if_nametoindex(name.c_str())))) {
-      state.names.push_back(StrCat("clsact qdisc on ", name));
-    }
+  for (const auto& [ifindex, name] : own_hooks_) {
+    if (qdiscs.contains(ifindex))
+      state.names.push_back(StrCat("clsact qdisc on ", InterfaceName(ifindex)));
   }
   state.present = !state.names.empty();
   state.counters = counters_.Sum(filters.redirects);
   return state;
 }
 
-StatusOr<std::vector<std::string>> FlowerSteering::HooksToOwn(
-    const std::vector<std::string>& names) {
+StatusOr<std::vector<OwnHook>> FlowerSteering::HooksToOwn(const std::vector<std::string>& names) {
   ASSIGN_OR_RETURN(const HookQdiscs qdiscs, flower::ReadHookQdiscs(socket_));
-  std::vector<std::string> hooks;
+  std::vector<OwnHook> hooks;
   for (const std::string& name : names) {
     const int ifindex = static_cast<int>(if_nametoindex(name.c_str()));
     if (ifindex == 0) return absl::NotFoundError(StrCat("no interface named ", name));
-    if (own_hooks_.contains(name) || !qdiscs.contains(ifindex)) hooks.push_back(name);
+    if (own_hooks_.contains(ifindex) || !qdiscs.contains(ifindex)) hooks.push_back({name, ifindex});
   }
   return hooks;
 }
 
-void FlowerSteering::AdoptHooks(const std::vector<std::string>& names) {
-  own_hooks_.insert(names.begin(), names.end());
+void FlowerSteering::AdoptHooks(const std::vector<OwnHook>& hooks) {
+  for (const OwnHook& hook : hooks) {
+    const int ifindex =
+        hook.ifindex != 0 ? hook.ifindex : static_cast<int>(if_nametoindex(hook.interface.c_str()));
+    own_hooks_[ifindex] = hook.interface;
+  }
 }
 
 }  // namespace

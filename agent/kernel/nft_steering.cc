@@ -94,10 +94,10 @@ class NftSteering final : public Steering {
   Status Apply(const SteeringTable& table) override;
   StatusOr<SteeringState> Read() override;
   Status Supports(const SteeringRule& rule) const override;
-  StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>&) override {
-    return std::vector<std::string>();
+  StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>&) override {
+    return std::vector<OwnHook>();
   }
-  void AdoptHooks(const std::vector<std::string>&) override {}
+  void AdoptHooks(const std::vector<OwnHook>&) override {}
 
  private:
   StatusOr<std::optional<TableState>> FindTableOfOurs();

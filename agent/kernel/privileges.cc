@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <future>
 #include <memory>
-#include <thread>
+#include <utility>
 
 #include "base/strings.h"
+#include "base/threads.h"
 
 namespace faultd {
 namespace {
@@ -113,13 +115,16 @@ Status KeepCapabilities(CapabilitySet keep) {
   return absl::OkStatus();
 }
 
-Status DoWithoutCapabilities(const std::function<Status()>& work) {
-  Status status;
-  std::thread([&] {
-    status = KeepCapabilities(0);
-    if (status.ok()) status = work();
-  }).join();
-  return status;
+Status DoWithoutCapabilities(std::function<Status()> work, std::chrono::nanoseconds patience) {
+  std::promise<Status> done;
+  std::future<Status> status = done.get_future();
+  RETURN_IF_ERROR(StartDetachedThread([work = std::move(work), done = std::move(done)]() mutable {
+    Status dropped = KeepCapabilities(0);
+    done.set_value(dropped.ok() ? work() : std::move(dropped));
+  }));
+  if (status.wait_for(patience) != std::future_status::ready)
+    return absl::DeadlineExceededError("it is not done in time");
+  return status.get();
 }
 
 Status RefuseSystemCalls(bool load_modules) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 
@@ -18,7 +19,8 @@ Status KeepCapabilities(CapabilitySet keep);
 
 // Does the work in a thread without any capability, as are all threads that the work starts; waits
 // for it. Answers its status, or why the capabilities could not be dropped: then nothing was done.
-Status DoWithoutCapabilities(const std::function<Status()>& work);
+// DEADLINE_EXCEEDED when it takes longer than `patience`: it goes on, and what it uses must stay.
+Status DoWithoutCapabilities(std::function<Status()> work, std::chrono::nanoseconds patience);
 
 // Has the kernel refuse with EPERM, to this process and all that it starts, system calls that none
 // of our programs makes: debugging and looking into other processes, mounting, loading kernels and

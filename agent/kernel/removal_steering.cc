@@ -48,12 +48,12 @@ class RemovalSteering final : public Steering {
 
   Status Supports(const SteeringRule&) const override { return refusal_; }
 
-  StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>&) override {
-    return std::vector<std::string>();
+  StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>&) override {
+    return std::vector<OwnHook>();
   }
 
-  void AdoptHooks(const std::vector<std::string>& names) override {
-    for (const auto& part : parts_) part->AdoptHooks(names);
+  void AdoptHooks(const std::vector<OwnHook>& hooks) override {
+    for (const auto& part : parts_) part->AdoptHooks(hooks);
   }
 
  private:

@@ -55,6 +55,14 @@ struct SteeringState {
   std::map<std::string, PacketCounter> counters;
 };
 
+// A clsact qdisc that is ours. The interface may be called otherwise by now: its index stays; 0 is
+// that of whatever has the name.
+struct OwnHook {
+  std::string interface;
+  int ifindex = 0;
+  bool operator==(const OwnHook&) const = default;
+};
+
 // Sends chosen packets to other links. Two ways to do it: NftSteering (nftables, owned: the kernel
 // removes everything when this process dies) and FlowerSteering (clsact, for older kernels).
 // Used from one thread.
@@ -77,13 +85,13 @@ class Steering {
   // OK, or why this mechanism cannot express the rule ("flows_percent needs nftables …").
   virtual Status Supports(const SteeringRule& rule) const = 0;
 
-  // Interfaces of `names` on which a hook (clsact qdisc) of ours exists or would have to be made,
-  // so that it can be recorded before. Empty for nftables.
-  virtual StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>& names) = 0;
+  // The hooks (clsact qdiscs) on the interfaces of `names` that are ours or would have to be made,
+  // so that they can be recorded before. Empty for nftables.
+  virtual StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>& names) = 0;
 
   // Recovery: the process before us had made these hooks; the next Apply that leaves nothing on
   // them removes them.
-  virtual void AdoptHooks(const std::vector<std::string>& names) = 0;
+  virtual void AdoptHooks(const std::vector<OwnHook>& hooks) = 0;
 };
 
 }  // namespace faultd

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -69,11 +71,27 @@ TEST(KeepCapabilitiesTest, WorkWithoutThemLeavesTheCallerItsOwn) {
   EXPECT_EQ(InChild([] {
               const CapabilitySet before = Own("CapEff");
               CapabilitySet during = before;
-              const Status done = DoWithoutCapabilities([&] {
-                during = Own("CapEff");
-                return absl::OkStatus();
-              });
+              const Status done = DoWithoutCapabilities(
+                  [&] {
+                    during = Own("CapEff");
+                    return absl::OkStatus();
+                  },
+                  std::chrono::minutes(1));
               return done.ok() && before != 0 && during == 0 && Own("CapEff") == before ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(KeepCapabilitiesTest, WorkThatTakesTooLongIsNotWaitedFor) {
+  EXPECT_EQ(InChild([] {
+              const auto never = std::make_shared<std::promise<void>>();
+              const Status done = DoWithoutCapabilities(
+                  [never] {
+                    never->get_future().wait();
+                    return absl::OkStatus();
+                  },
+                  std::chrono::milliseconds(1));
+              return absl::IsDeadlineExceeded(done) ? 0 : 1;
             }),
             0);
 }

@@ -146,6 +146,12 @@ class Host:
         done = subprocess.run(["tc", "qdisc", "add", "dev", "up0", "clsact"], capture_output=True)
         self.foreign_clsact |= done.returncode == 0
 
+    def remove_own_clsact(self):
+        """Without its record nobody knows that it is ours."""
+        if not self.foreign_clsact and not any(each.startswith("filter") for each in snapshot.qdiscs()):
+            for name in ("up0", "moved0"):
+                lab.run("tc", "qdisc", "del", "dev", name, "clsact", check=False)
+
     def expected(self, before):
         if self.foreign is None:
             return before

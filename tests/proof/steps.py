@@ -27,6 +27,7 @@ class Steps:
         self.list = steps
         self.with_aws = any("ecs_drain" in step for step in steps)
         self.spoilt = any(step[0] == "records" for step in steps)
+        self.disk_failed = any(step[0] in ("disk", "operation") for step in steps)
         self.pending, self.holds = [], {}
         self.problems = []
         self.disturbed = False
@@ -294,8 +295,10 @@ class Steps:
         stopped = [process for process in daemons if process.pid in self.stopped]
         well = [process for process in daemons if process not in stopped and is_well(process.pid)]
         guarded = (well or stopped) and any(is_well(pid) for pid in host.programs("faultd-guardian"))
-        # Of what is spoilt or remote a guardian knows no deadline.
-        if how == "lease" and (guarded and not self.spoilt and not self.with_aws if stopped else well):
+        # Of what is spoilt or remote a guardian knows no deadline. And what it has been told is gone is no reason for it to
+        # kill a daemon that stands still, when the record could not be removed before.
+        guardian_ends_all = guarded and not self.spoilt and not self.with_aws and not self.disk_failed
+        if how == "lease" and (guardian_ends_all if stopped else well):
             try:
                 lab.wait_for(lambda: not self.ours(r"fault-\d+\.record"), "no record is left when the leases are over", LONGEST)
             except AssertionError as error:
@@ -325,6 +328,7 @@ class Steps:
         host.reap()
         if self.spoilt:
             os.makedirs(os.path.join(host.state, "journal"), 0o700, exist_ok=True)
+            host.remove_own_clsact()
 
     def ours(self, pattern=r".*(?<!\.aside)"):
         """Records; a stranger may have put others there, which nobody has a lease for."""

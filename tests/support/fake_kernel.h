@@ -125,8 +125,8 @@ class FakeKernel final : public Kernel {
     Status Apply(const SteeringTable& table) override;
     StatusOr<SteeringState> Read() override;
     Status Supports(const SteeringRule& rule) const override;
-    StatusOr<std::vector<std::string>> HooksToOwn(const std::vector<std::string>& names) override;
-    void AdoptHooks(const std::vector<std::string>& names) override;
+    StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>& names) override;
+    void AdoptHooks(const std::vector<OwnHook>& hooks) override;
 
    private:
     friend class FakeKernel;

@@ -144,20 +144,21 @@ Status FakeKernel::FakeSteering::Supports(const SteeringRule& rule) const {
   return absl::OkStatus();
 }
 
-StatusOr<std::vector<std::string>> FakeKernel::FakeSteering::HooksToOwn(
+StatusOr<std::vector<OwnHook>> FakeKernel::FakeSteering::HooksToOwn(
     const std::vector<std::string>& names) {
-  return kernel_.script_.Run("list hooks", [&]() -> StatusOr<std::vector<std::string>> {
-    std::vector<std::string> hooks;
+  return kernel_.script_.Run("list hooks", [&]() -> StatusOr<std::vector<OwnHook>> {
+    std::vector<OwnHook> hooks;
     for (const std::string& name : names) {
       const bool ours = owned_hooks_.contains(name) || !kernel_.state_.hooks.contains(name);
-      if (kernel_.kind_ == SteeringKind::kFlower && ours) hooks.push_back(name);
+      if (kernel_.kind_ == SteeringKind::kFlower && ours) hooks.push_back({name, 0});
     }
     return hooks;
   });
 }
 
-void FakeKernel::FakeSteering::AdoptHooks(const std::vector<std::string>& names) {
-  if (kernel_.kind_ == SteeringKind::kFlower) owned_hooks_.insert(names.begin(), names.end());
+void FakeKernel::FakeSteering::AdoptHooks(const std::vector<OwnHook>& hooks) {
+  if (kernel_.kind_ != SteeringKind::kFlower) return;
+  for (const OwnHook& hook : hooks) owned_hooks_.insert(hook.interface);
 }
 
 }  // namespace faultd

@@ -176,15 +176,33 @@ TEST_F(FlowerSteeringTest, ClsactOfOthersAndItsFiltersStay) {
 }
 
 TEST_F(FlowerSteeringTest, OwnClsactStaysWhileSomebodyElseUsesIt) {
-  EXPECT_THAT(*steering_->HooksToOwn({"v0", "faultd0"}), ElementsAre("v0", "faultd0"));
+  EXPECT_THAT(*steering_->HooksToOwn({"v0", "faultd0"}),
+              ElementsAre(OwnHook{"v0", v0_}, testing::Field(&OwnHook::interface, "faultd0")));
   Apply({DropTo({"10.9.0.2"})});
-  EXPECT_THAT(*steering_->HooksToOwn({"v0"}), ElementsAre("v0"));
+  EXPECT_THAT(*steering_->HooksToOwn({"v0"}), ElementsAre(OwnHook{"v0", v0_}));
   Sh("tc filter add dev v0 ingress prio 5 protocol ip u32 match ip dst 10.9.0.8 flowid :1");
   Apply({});
   EXPECT_THAT(Sh("tc qdisc show dev v0"), HasSubstr("clsact"));
   Sh("tc filter del dev v0 ingress prio 5");
   Apply({});
   EXPECT_THAT(Sh("tc qdisc show dev v0"), Not(HasSubstr("clsact")));
+}
+
+TEST_F(FlowerSteeringTest, OwnClsactGoesAlsoWhenItsInterfaceWasRenamed) {
+  for (const bool next_process : {false, true}) {
+    SCOPED_TRACE(next_process);
+    Apply({DropTo({"10.9.0.2"})});
+    Sh("ip link set v0 down; ip link set v0 name moved0; ip link set moved0 up");
+    if (next_process) {
+      Reopen();
+      steering_->AdoptHooks({{"v0", v0_}});
+    }
+    Apply({});
+    EXPECT_THAT(Sh("tc qdisc show dev moved0"), Not(HasSubstr("clsact")));
+    Sh("ip link set moved0 down; ip link set moved0 name v0; ip link set v0 up");
+    // It takes the kernel up to a second to say so.
+    Sh("while ip link show dev v0 | grep --quiet NO-CARRIER; do sleep 0.01; done");
+  }
 }
 
 TEST_F(FlowerSteeringTest, NextProcessRemovesWhatWasLeft) {
@@ -197,7 +215,7 @@ TEST_F(FlowerSteeringTest, NextProcessRemovesWhatWasLeft) {
   EXPECT_EQ(left->rules, 2U);
   EXPECT_THAT(left->names, ElementsAre("flower filters on v0 egress"));
   EXPECT_THAT(left->counters, IsEmpty());
-  steering_->AdoptHooks({"v0", "gone0"});
+  steering_->AdoptHooks({{"v0", 0}, {"gone0", 0}});
   // Straight to another table, over what is left.
   Apply({DropTo({"10.9.0.5"})});
   SendOut("10.9.0.5");

@@ -102,16 +102,16 @@ StatusOr<FaultPlan> PlanNetworkFault(const v1::NetworkTarget& target, std::strin
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> interfaces,
                    InterfacesFor(target, host.kernel.links()));
-  ASSIGN_OR_RETURN(const std::vector<std::string> hooks,
-                   host.kernel.steering().HooksToOwn(interfaces));
+  ASSIGN_OR_RETURN(const std::vector<OwnHook> hooks, host.kernel.steering().HooksToOwn(interfaces));
   for (const std::string& interface : interfaces) {
     undo.add_interfaces(interface);
     plan.changes.push_back(StrCat("steer ", Describe(target), " (", DirectionWords(target), ") on ",
                                   interface, " with ", host.kernel.steering().name()));
   }
-  for (const std::string& hook : hooks) {
-    undo.add_clsact_interfaces(hook);
-    plan.changes.push_back(StrCat("add a clsact qdisc to ", hook));
+  for (const OwnHook& hook : hooks) {
+    undo.add_clsact_interfaces(hook.interface);
+    undo.add_clsact_indexes(hook.ifindex);
+    plan.changes.push_back(StrCat("add a clsact qdisc to ", hook.interface));
   }
   undo.set_steering(std::string(host.kernel.steering().name()));
   const bool netem =
@@ -146,7 +146,12 @@ StatusOr<std::optional<std::string>> InjectNetworkFault(const std::string& id,
 }
 
 StatusOr<bool> RevertNetworkFault(const std::string& id, const v1::NetworkUndo& undo, Host& host) {
-  host.network.AdoptHooks({undo.clsact_interfaces().begin(), undo.clsact_interfaces().end()});
+  std::vector<OwnHook> hooks;
+  for (int i = 0; i < undo.clsact_interfaces_size(); ++i) {
+    const int ifindex = i < undo.clsact_indexes_size() ? undo.clsact_indexes(i) : 0;
+    hooks.push_back({undo.clsact_interfaces(i), ifindex});
+  }
+  host.network.AdoptHooks(hooks);
   return host.network.Remove(id);
 }
 

@@ -61,9 +61,9 @@ Status NetworkPlane::TakeOut(const std::vector<std::string>& ids, const std::str
   return status;
 }
 
-void NetworkPlane::AdoptHooks(const std::vector<std::string>& interfaces) {
-  if (interfaces.empty()) return;
-  kernel_.steering().AdoptHooks(interfaces);
+void NetworkPlane::AdoptHooks(const std::vector<OwnHook>& hooks) {
+  if (hooks.empty()) return;
+  kernel_.steering().AdoptHooks(hooks);
   clean_ = false;
 }
 

@@ -44,8 +44,8 @@ class NetworkPlane {
   // are many. Those that are not active are no error. Each must still be removed.
   Status End(const std::vector<std::string>& ids);
 
-  // Recovery: a process before us had made clsact qdiscs on these interfaces.
-  void AdoptHooks(const std::vector<std::string>& interfaces);
+  // Recovery: a process before us had made these clsact qdiscs.
+  void AdoptHooks(const std::vector<OwnHook>& hooks);
 
   // Packets that no fault may touch.
   Status SetProtected(std::vector<PacketMatch> matches);

@@ -298,7 +298,7 @@ TEST_F(FlowerPlaneTest, NewProcessRemovesTheHookWhenItIsTold) {
   kernel.Crash();
   NetworkPlane next(kernel, clock);
   EXPECT_THAT(*next.FindLeftovers(), ElementsAre("link faultd0", "flower filters on eth0 egress"));
-  next.AdoptHooks({"eth0"});
+  next.AdoptHooks({{"eth0", 0}});
   EXPECT_TRUE(*next.Remove("a"));
   EXPECT_EQ(kernel.state(), before);
 }
