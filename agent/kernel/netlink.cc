@@ -139,6 +139,17 @@ StatusOr<NetlinkSocket> NetlinkSocket::Open(int protocol) {
 
 uint32_t NetlinkSocket::port() const { return nl_socket_get_local_port(socket_.get()); }
 
+Status NetlinkSocket::Send(const void* data, size_t size, std::string_view attempt) {
+  const int fd = nl_socket_get_fd(socket_.get());
+  // A dump goes on only while it is read, and until its end the kernel refuses another with EBUSY.
+  while (unread_) {
+    ASSIGN_OR_RETURN(unread_, ReceiveDatagram(fd, MSG_DONTWAIT, attempt, [](const nlmsghdr*) {}));
+  }
+  RETURN_IF_ERROR(SendAll(fd, data, size, attempt));
+  unread_ = true;
+  return absl::OkStatus();
+}
+
 Status NetlinkSocket::Execute(NetlinkMessage& message, std::string_view attempt) {
   return Query(message, attempt, [](const nlmsghdr*) {});
 }
@@ -154,7 +165,7 @@ Status NetlinkSocket::Query(NetlinkMessage& message, std::string_view attempt,
     if (tries > 0 && restart) restart();
     request->nlmsg_seq = next_sequence_++;
     request->nlmsg_pid = port();
-    RETURN_IF_ERROR(SendAll(fd, request, request->nlmsg_len, attempt));
+    RETURN_IF_ERROR(Send(request, request->nlmsg_len, attempt));
     bool done = false;
     bool interrupted = false;
     Acknowledgement answer;
@@ -172,6 +183,7 @@ Status NetlinkSocket::Query(NetlinkMessage& message, std::string_view attempt,
       });
       if (!received.ok()) return received.status();
     }
+    unread_ = false;
     if (!interrupted) return failure;
   }
   return absl::UnavailableError(
@@ -206,7 +218,7 @@ Status NetlinkSocket::ExecuteBatch(std::vector<NetlinkMessage>& messages,
     datagram.insert(datagram.end(), begin, begin + message.size());
   }
   const int fd = nl_socket_get_fd(socket_.get());
-  RETURN_IF_ERROR(SendAll(fd, datagram.data(), datagram.size(), attempt));
+  RETURN_IF_ERROR(Send(datagram.data(), datagram.size(), attempt));
 
   Status failure;
   bool acknowledged = false;
@@ -227,7 +239,10 @@ Status NetlinkSocket::ExecuteBatch(std::vector<NetlinkMessage>& messages,
           failure = ToStatus(
               answer, named ? StrCat(attempt, ": ", attempts[position]) : std::string(attempt));
         }));
-    if (!received) return failure;
+    if (!received) {
+      unread_ = false;
+      return failure;
+    }
   }
 }
 

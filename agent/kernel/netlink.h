@@ -94,9 +94,13 @@ class NetlinkSocket {
 
  private:
   NetlinkSocket(std::unique_ptr<nl_sock, NlSockDeleter> socket, int protocol);
+  // After what is left of the answer before, if that was not read to its end.
+  Status Send(const void* data, size_t size, std::string_view attempt);
+
   std::unique_ptr<nl_sock, NlSockDeleter> socket_;
   int protocol_;
   uint32_t next_sequence_ = 1;
+  bool unread_ = false;  // there may be more of the last answer
 };
 
 // Attributes of a message or nest, walked as libnl does: ForEachAttribute(data, size, [](int type,

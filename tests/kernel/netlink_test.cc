@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "kernel/link_messages.h"
 #include "support/netns.h"
@@ -86,6 +87,20 @@ TEST_F(NetlinkTest, ADumpOfManyDatagramsIsReadToItsEnd) {
     ASSERT_TRUE(AddIfb(socket, "test" + std::to_string(i)).ok());
   }
   auto links = DumpLinks(socket);
+  ASSERT_TRUE(links.ok()) << links.status();
+  EXPECT_EQ(links->size(), 201U);
+}
+
+TEST_F(NetlinkTest, WhatIsLeftOfADumpDoesNotKeepTheNextFromBeginning) {
+  NetlinkSocket socket = Open();
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(AddIfb(socket, "test" + std::to_string(i)).ok());
+  }
+  NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
+  message.PutHeader(ifinfomsg{.ifi_family = AF_UNSPEC});
+  const auto fail = [](const nlmsghdr*) { throw std::runtime_error("no more of this"); };
+  EXPECT_THROW((void)socket.Query(message, "list links", fail).ok(), std::runtime_error);
+  const auto links = DumpLinks(socket);
   ASSERT_TRUE(links.ok()) << links.status();
   EXPECT_EQ(links->size(), 201U);
 }

@@ -207,8 +207,8 @@ class Host:
                 found.append(int(pid))
         return found
 
-    def stop_all(self):
-        """SIGTERM to all daemons; what is not as it should be."""
+    def stop_all(self, failing=False):
+        """SIGTERM to all daemons, some of whose operations may have failed; what is not as it should be."""
         problems = []
         if self.stubs is not None:
             self.connection.close()
@@ -224,6 +224,8 @@ class Host:
                     status = process.wait(LONGEST)
                     # One that waits for the lock of another gives up in the end.
                     allowed = (0, -signal.SIGTERM) if len(self.daemons) == 1 else (0, -signal.SIGTERM, 1)
+                    # Whose reverts have failed for too long is killed by its guardian, which tries itself.
+                    allowed += (-signal.SIGKILL,) if failing else ()
                     if well and status not in allowed:
                         problems.append(f"faultd ended with {status} at SIGTERM")
                 except subprocess.TimeoutExpired:

@@ -314,7 +314,7 @@ class Steps:
                 process.wait()
         if how == "restart":
             host.start(self.with_aws)
-        self.problems += host.stop_all()
+        self.problems += host.stop_all(failing=any(step[0] == "operation" for step in self.list))
         # A guardian that was on guard undisturbed has done it alone.
         if how == "once" or not guarded:
             self.problems += host.once()
