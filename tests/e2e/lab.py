@@ -5,6 +5,7 @@ of a veth pair, with the dependencies that faults are aimed at. Everything here 
 the daemon, the guardian, gRPC.
 """
 
+import atexit
 import contextlib
 import os
 import re
@@ -249,6 +250,8 @@ class Daemon:
 
     def __init__(self, directory=None, config="", policy=""):
         self.directory = directory or tempfile.mkdtemp(prefix="faultd-test-")
+        if directory is None:
+            atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self.state = os.path.join(self.directory, "state")
         self.runtime = os.path.join(self.directory, "run")
         self.socket = os.path.join(self.runtime, "faultd.sock")
