@@ -11,18 +11,34 @@ import lab
 from lab import REVERTED, fault_pb2, pb, wait_for
 
 
-class StalledDiskTest(lab.HostTest):
+class DiskTest(lab.HostTest):
     def setUp(self):
         self.daemon = lab.Daemon()
         self.addCleanup(shutil.rmtree, self.daemon.directory)
+
+    def tearDown(self):
+        self.assertEqual(lab.snapshot(), self.before)
+        self.assertEqual(self.daemon.records(), [])
+
+    def reachable(self, n):
+        return lab.ping(self.network.v4(n), timeout=0.2)[0] == 1
+
+    def blackhole(self, n, lease=60):
+        fault = self.daemon.inject("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH", lease=lease)
+        self.assertFalse(self.reachable(n))
+        return fault
+
+
+class StalledDiskTest(DiskTest):
+    def setUp(self):
+        super().setUp()
         self.disk = self.enterContext(lab.file_system())
         self.daemon.state = os.path.join(self.disk, "state")
         self.daemon.start()
 
     def tearDown(self):
         self.daemon.stop()
-        self.assertEqual(lab.snapshot(), self.before)
-        self.assertEqual(self.daemon.records(), [])
+        super().tearDown()
 
     @contextlib.contextmanager
     def stalled(self, disk=None):
@@ -32,14 +48,6 @@ class StalledDiskTest(lab.HostTest):
             yield
         finally:
             lab.run("fsfreeze", "--unfreeze", disk or self.disk)
-
-    def reachable(self, n):
-        return lab.ping(self.network.v4(n), timeout=0.2)[0] == 1
-
-    def blackhole(self, n, lease=60):
-        fault = self.daemon.inject("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH", lease=lease)
-        self.assertFalse(self.reachable(n))
-        return fault
 
     def begin_blackhole(self, n):
         """What waits for the answer, once the daemon waits for the disk."""
@@ -209,21 +217,16 @@ class StalledDiskTest(lab.HostTest):
         self.daemon.wait()
 
 
-class SilentProgramsTest(lab.HostTest):
+class SilentProgramsTest(DiskTest):
     """The disk with the programs does not answer when one of them is to be started."""
 
     def setUp(self):
-        self.daemon = lab.Daemon()
-        self.addCleanup(shutil.rmtree, self.daemon.directory)
+        super().setUp()
         self.silent, self.server = self.enterContext(lab.silent_file_system())
         for name in ("guardian", "stress"):
             os.symlink(f"{lab.BIN}/faultd-{name}", self.link(name))
             self.daemon.arguments += [f"--{name}", self.link(name)]
         self.daemon.start()
-
-    def tearDown(self):
-        self.assertEqual(lab.snapshot(), self.before)
-        self.assertEqual(self.daemon.records(), [])
 
     def link(self, name):
         return os.path.join(self.daemon.directory, f"faultd-{name}")
@@ -231,14 +234,6 @@ class SilentProgramsTest(lab.HostTest):
     def lose(self, name):
         os.unlink(self.link(name))
         os.symlink(f"{self.silent}/faultd-{name}", self.link(name))
-
-    def blackhole(self, n, lease=60):
-        fault = self.daemon.inject("blackhole", to=self.network.v4(n), lease=lease)
-        self.assertFalse(self.reachable(n))
-        return fault
-
-    def reachable(self, n):
-        return lab.ping(self.network.v4(n), timeout=0.2)[0] == 1
 
     def check_kill(self, n):
         """The kernel ends the fault, although a child still waits for the disk; nobody waits for the lock."""

@@ -27,7 +27,8 @@ class Steps:
         self.list = steps
         self.with_aws = any("ecs_drain" in step for step in steps)
         self.spoilt = any(step[0] == "records" for step in steps)
-        self.disk_failed = any(step[0] in ("disk", "operation") for step in steps)
+        self.operations_fail = any(step[0] == "operation" for step in steps)
+        self.disk_fails = self.operations_fail or any(step[0] == "disk" for step in steps)
         self.pending, self.holds = [], {}
         self.problems = []
         self.disturbed = False
@@ -297,7 +298,7 @@ class Steps:
         guarded = (well or stopped) and any(is_well(pid) for pid in host.programs("faultd-guardian"))
         # Of what is spoilt or remote a guardian knows no deadline. And what it has been told is gone is no reason for it to
         # kill a daemon that stands still, when the record could not be removed before.
-        guardian_ends_all = guarded and not self.spoilt and not self.with_aws and not self.disk_failed
+        guardian_ends_all = guarded and not self.spoilt and not self.with_aws and not self.disk_fails
         if how == "lease" and (guardian_ends_all if stopped else well):
             try:
                 lab.wait_for(lambda: not self.ours(r"fault-\d+\.record"), "no record is left when the leases are over", LONGEST)
@@ -314,7 +315,7 @@ class Steps:
                 process.wait()
         if how == "restart":
             host.start(self.with_aws)
-        self.problems += host.stop_all(failing=any(step[0] == "operation" for step in self.list))
+        self.problems += host.stop_all(failing=self.operations_fail)
         # A guardian that was on guard undisturbed has done it alone.
         if how == "once" or not guarded:
             self.problems += host.once()
