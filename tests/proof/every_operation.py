@@ -13,6 +13,7 @@ KINDS = {
     "noop": {},
 }
 NETWORK = ("blackhole", "loss", "latency")
+START = [("start",)]
 # Nobody is left who could put anything back.
 LEAVE = ("signals", [("guardian", "STOP"), ("daemon", "KILL"), ("guardian", "KILL")])
 
@@ -25,7 +26,7 @@ def rounds(kinds):
         inject = ("inject", 0, 5, True, kind, KINDS[kind])
         both = [inject, ("revert", 0, True)]
         yield f"{kind}, inject and revert", "daemon", [], both
-        yield f"{kind}, start after a crash", "daemon", [inject, LEAVE, ("gone",)], [("start",)]
+        yield f"{kind}, start after a crash", "daemon", [inject, LEAVE, ("gone",)], START
         yield f"{kind}, crash", "guardian", [inject], [("signal", "daemon", "KILL"), ("gone",)]
         if kind not in (*NETWORK, "noop"):
             yield f"{kind}, inject and revert", "stress", [], both
@@ -43,6 +44,8 @@ def jobs(make_worker, chosen):
                 yield f"{name}, nothing wrong", [*before, *counted, ("recover", "kill")]
             count = result.get("count", 0)
             print(f"{name}: {count} operations of {program}: {operations}", flush=True)
+            if count == 0 and counted == START:
+                raise AssertionError(f"{name}: a start without operations of {operations} is none")
             for number in range(1, count + 1):
                 for action in actions:
                     yield (f"{name}: {action} at {operations} operation {number} of {program}",

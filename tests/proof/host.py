@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
@@ -78,18 +79,30 @@ class Host:
         self.stop_all()
 
     def prepare_network(self):
-        """What a stranger may have there before us, to find it as it was."""
+        """A second interface, and what a stranger may have there before us, to find it as it was."""
+        lab.run("ip", "link", "add", "up1", "type", "veth", "peer", "name", "down1", "netns", self.network.peer)
+        for where, device, number in (((), "up1", 1), (("-n", self.network.peer), "down1", 2)):
+            lab.run("ip", *where, "addr", "add", f"10.8.0.{number}/24", "dev", device)
+            lab.run("ip", *where, "link", "set", device, "up")
+        self.wait_for_links()
         lab.run("tc", "qdisc", "add", "dev", "up0", "root", "handle", "7:", "pfifo", "limit", "900", check=False)
         lab.run("nft", "add table inet firewall; add chain inet firewall input { type filter hook input priority 0; };"
                        "add rule inet firewall input tcp dport 9 counter drop")
         self.foreign = None
-        self.foreign_clsact = False
+        self.foreign_clsacts = set()  # indexes of their interfaces
+
+    @staticmethod
+    def wait_for_links():
+        """Until then addresses and routes still change by themselves."""
+        lab.wait_for(lambda: not re.search("NO-CARRIER|tentative", lab.run("ip", "address")), "links and IPv6 addresses are usable")
 
     def reset_network(self):
         lab.run("nft", "flush", "ruleset")
-        for _, name in socket.if_nameindex():
-            if name != "lo":
-                lab.run("ip", "link", "del", name, check=False)
+        for where in ((), ("-n", self.network.peer)):
+            for line in lab.run("ip", *where, "-brief", "link").splitlines():
+                name = line.split()[0].partition("@")[0]
+                if name != "lo":
+                    lab.run("ip", *where, "link", "del", name, check=False)
         lab.run("tc", "qdisc", "del", "dev", "lo", "root", check=False)
         self.network.connect()
         self.prepare_network()
@@ -136,21 +149,24 @@ class Host:
 
     def foreign_qdiscs(self):
         others = [each for each in snapshot.qdiscs() if "dev faultd" not in each and not snapshot.OUR_FILTER.search(each)]
-        # One that we have made stays as long as filters of others are on it.
-        if self.foreign_clsact or any(each.startswith("filter") for each in others):
-            return others
-        return [each for each in others if not each.startswith("qdisc clsact")]
+        ours = tuple(f"qdisc clsact ffff: dev {name} " for name in self.own_clsacts())
+        return [each for each in others if not each.startswith(ours)]
+
+    def own_clsacts(self):
+        """Interfaces on which a clsact can only be ours. One that we have made stays as long as filters of others are on it."""
+        return [name for index, name in socket.if_nameindex()
+                if index not in self.foreign_clsacts and not snapshot.has_foreign_filters(name)]
 
     def add_clsact(self):
         """As a stranger; it may be there already, made by us."""
         done = subprocess.run(["tc", "qdisc", "add", "dev", "up0", "clsact"], capture_output=True)
-        self.foreign_clsact |= done.returncode == 0
+        if done.returncode == 0:
+            self.foreign_clsacts.add(socket.if_nametoindex("up0"))
 
-    def remove_own_clsact(self):
-        """Without its record nobody knows that it is ours."""
-        if not self.foreign_clsact and not any(each.startswith("filter") for each in snapshot.qdiscs()):
-            for name in ("up0", "moved0"):
-                lab.run("tc", "qdisc", "del", "dev", name, "clsact", check=False)
+    def remove_own_clsacts(self):
+        """Without their record nobody knows that they are ours."""
+        for name in self.own_clsacts():
+            lab.run("tc", "qdisc", "del", "dev", name, "clsact", check=False)
 
     def expected(self, before):
         if self.foreign is None:

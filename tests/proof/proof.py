@@ -144,6 +144,7 @@ class Proof:
         self.chosen = chosen
         self.lock = threading.Lock()
         self.done, self.failed = 0, []
+        self.fired = 0  # sequences in which trouble at an operation came about
         self.began = time.monotonic()
 
     def over(self):
@@ -172,6 +173,7 @@ class Proof:
                 self.report(name, steps, result)
             with self.lock:
                 self.done += 1
+                self.fired += result.get("fired", 0)
                 if self.done % 100 == 0:
                     print(f"{self.done} sequences, {len(self.failed)} failed, {time.monotonic() - self.began:.0f} s", flush=True)
         if worker:
@@ -212,7 +214,7 @@ class Proof:
             # Workers end when nobody is left to give them work.
             os._exit(130)
         print(f"{self.done} sequences, {len(self.failed)} failed{': ' if self.failed else ''}{', '.join(self.failed)}; "
-              f"{time.monotonic() - self.began:.0f} s")
+              f"an operation died or failed in {self.fired}; {time.monotonic() - self.began:.0f} s")
         return 1 if self.failed or self.done == 0 else 0
 
 

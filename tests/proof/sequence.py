@@ -51,8 +51,9 @@ class Generator:
     # Requests.
 
     def request(self):
-        name = self.random.choices(("inject", "hold", "renew", "revert", "bad", "lever", "plan", "traffic", "revert_all", "pause", "drop"),
-                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1))[0]
+        name = self.random.choices(("inject", "hold", "renew", "revert", "bad", "lever", "plan", "traffic", "revert_all", "pause", "drop",
+                                    "reload"),
+                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1, 0.5))[0]
         return getattr(self, name)()
 
     def a_fault(self):
@@ -85,6 +86,9 @@ class Generator:
     def lever(self):
         return ("lever", self.chance(0.5))
 
+    def reload(self):
+        return ("reload",)
+
     def plan(self):
         return ("plan", *self.spec())
 
@@ -103,10 +107,13 @@ class Generator:
 
     def target(self):
         """Overlapping ones: few addresses, and networks around them."""
+        # None: those of the default routes.
+        interfaces = self.random.choices((["up0"], ["up1"], ["up0", "up1"], []), (6, 1, 2, 2))[0]
         if self.chance(0.1):
-            return {"all_traffic": True, "interfaces": ["up0"]}
-        hosts = ["10.9.0.2", "10.9.0.3", "10.9.0.4", "10.9.0.0/29", "fd00:9::2", "[fd00:9::3]:80/tcp", "10.9.0.3:53/udp", "10.9.0.5:80-90/tcp"]
-        target = {"to": self.random.sample(hosts, self.random.randint(1, 3)), "interfaces": ["up0"]}
+            return {"all_traffic": True, "interfaces": interfaces}
+        hosts = ["10.9.0.2", "10.9.0.3", "10.9.0.4", "10.9.0.0/29", "fd00:9::2", "[fd00:9::3]:80/tcp", "10.9.0.3:53/udp", "10.9.0.5:80-90/tcp",
+                 "10.8.0.2"]
+        target = {"to": self.random.sample(hosts, self.random.randint(1, 3)), "interfaces": interfaces}
         if self.chance(0.5):
             target["direction"] = self.pick(("DIRECTION_EGRESS", "DIRECTION_INGRESS", "DIRECTION_BOTH"))
         if self.chance(0.2):
@@ -141,8 +148,9 @@ class Generator:
     def trouble(self):
         if self.spoils_journal and self.chance(0.6):
             return ("records", self.pick(("truncate", "flip", "duplicate", "garbage", "remove", "empty", "journal")))
-        name = self.random.choices(("signal", "operation", "interface", "stranger", "vandal", "disk", "clock", "second", "signal_all", "start"),
-                                   (8, 10, 3, 3, 3, 2, 2, 2, 2, 1))[0]
+        name = self.random.choices(("signal", "operation", "interface", "stranger", "vandal", "disk", "clock", "second", "signal_all", "start",
+                                    "terminate"),
+                                   (8, 10, 4, 3, 3, 2, 2, 2, 2, 1, 1))[0]
         return getattr(self, name)()
 
     def signal(self):
@@ -163,7 +171,7 @@ class Generator:
         return ("operation", program, operations, number, action, self.pick((1, 1, 1, 2, 5, 100)))
 
     def interface(self):
-        return ("interface", self.pick(("rename", "down", "recreate")))
+        return ("interface", self.pick(("rename", "swap", "down", "recreate", "leave", "return", "bridge")))
 
     def stranger(self):
         return ("stranger", self.pick(("qdisc", "clsact", "filter", "table", "netdev_table", "ifb", "no_qdisc", "no_table")))
@@ -179,6 +187,9 @@ class Generator:
 
     def second(self):
         return ("second",)
+
+    def terminate(self):
+        return ("terminate",)
 
 
 def shrink(steps, fails, tries=60):

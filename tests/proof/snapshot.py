@@ -16,7 +16,7 @@ IGNORED_FILES = re.compile(
     r"|run/faultd\.sock(\.new)?"  # stays after a crash until the next start
     r"|(state|lib/faultd)/journal/.*\.aside"  # records that cannot be read are kept
     r"|(state|lib/faultd)/safety-lever\.json|audit|audit/.*)$")
-NUMBERS = re.compile(r"^\d+: |@if\d+|@\w+(?=:)|link-netnsid \d+|numtxqueues.*|promiscuity \d+ +|allmulti \d+ +")
+NUMBERS = re.compile(r"^\d+: |@if\d+|@\w+(?=:)|link-netnsid \d+|numtxqueues.*|promiscuity \d+ +|allmulti \d+ +|\w+_timer +[0-9.]+")
 
 
 # See agent/kernel/flower_state.h for the priorities.
@@ -43,9 +43,18 @@ def routes():
     return [f"{family} {line.rstrip()}" for family in ("-4", "-6") for line in sorted(batch("ip", commands, family).splitlines())]
 
 
+def looks_at_filters(name):
+    return [f"filter show dev {name} {hook}" for hook in ("root", "ingress", "egress")]
+
+
 def qdiscs():
-    looks = [f"filter show dev {name} {hook}" for _, name in socket.if_nameindex() for hook in ("root", "ingress", "egress")]
+    looks = [look for _, name in socket.if_nameindex() for look in looks_at_filters(name)]
     return blocks(batch("tc", ["qdisc show", *looks]))
+
+
+def has_foreign_filters(name):
+    entries = blocks(batch("tc", looks_at_filters(name)))
+    return any(each.startswith("filter") and not OUR_FILTER.search(each) for each in entries)
 
 
 def ruleset():
@@ -55,7 +64,7 @@ def ruleset():
 def sysctls():
     found = []
     for directory in ("net/ipv4/conf", "net/ipv6/conf"):
-        for name in ("all", "default", "lo", "up0"):
+        for name in ("all", "default", "lo", "up0", "up1"):
             path = f"/proc/sys/{directory}/{name}"
             for key in sorted(os.listdir(path)) if os.path.isdir(path) else ():
                 # Random numbers, which some interfaces get when they first need them.

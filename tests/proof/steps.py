@@ -1,6 +1,7 @@
 """What the steps of a sequence do. Requests may fail, for whatever was done to the daemon before them."""
 
 import contextlib
+import itertools
 import os
 import queue
 import re
@@ -17,7 +18,7 @@ import snapshot
 from host import LONGEST, is_well, state_of
 
 PATIENCE = 3  # seconds for an answer
-TROUBLE = {"signal", "signals", "operation", "records", "interface", "stranger", "vandal", "disk", "clock", "second", "start"}
+TROUBLE = {"signal", "signals", "operation", "records", "interface", "stranger", "vandal", "disk", "clock", "second", "start", "terminate"}
 NAMES = {"daemon": "faultd", "guardian": "faultd-guardian", "stress": "faultd-stress"}
 
 
@@ -127,9 +128,9 @@ class Steps:
 
     def traffic(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            for number in range(2, 7):
+            for address in (*map(self.host.network.v4, range(2, 7)), "10.8.0.2"):
                 with contextlib.suppress(OSError):
-                    sock.sendto(b"x" * 100, (self.host.network.v4(number), 53))
+                    sock.sendto(b"x" * 100, (address, 53))
 
     # Trouble.
 
@@ -163,9 +164,19 @@ class Steps:
             self.host.start(self.with_aws)
 
     def gone(self):
-        """Daemon and guardian are no more, or stand still."""
-        lab.wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in self.host.programs("faultd", "faultd-guardian")),
+        """Daemon and guardian are no more, or stand still. One whose first thread has ended is still there for the others."""
+        lab.wait_for(lambda: all(state_of(process.pid) == "T" for process in self.host.alive()) and
+                     all(state_of(pid) in ("T", "Z", "") for pid in self.host.programs("faultd", "faultd-guardian")),
                      "daemon and guardian are gone", LONGEST)
+
+    def terminate(self):
+        """As systemd does it, at a stop that somebody asked for in the middle."""
+        for process in self.host.alive():
+            os.kill(process.pid, signal.SIGTERM)
+
+    def reload(self):
+        for process in self.host.alive():
+            os.kill(process.pid, signal.SIGHUP)
 
     def second(self):
         self.host.start_second(self.with_aws)
@@ -216,21 +227,38 @@ class Steps:
             os.unlink(path)
 
     def interface(self, how):
-        device = "up0"
+        device, peer = "up0", self.host.network.peer
         if how == "rename":
-            lab.run("ip", "link", "set", device, "down", check=False)
-            lab.run("ip", "link", "set", device, "name", "moved0", check=False)
-            lab.run("ip", "link", "set", "moved0", "up", check=False)
+            self.rename((device, "moved0"))
+        elif how == "swap":
+            self.rename((device, "between"), ("up1", device), ("between", "up1"))
         elif how == "down":
             lab.run("ip", "link", "set", device, "down", check=False)
+        elif how == "bridge":
+            lab.run("ip", "link", "add", "bridge0", "type", "bridge", check=False)
+            lab.run("ip", "link", "set", device, "master", "bridge0", check=False)
+        elif how in ("leave", "return"):
+            # It goes without its addresses and qdiscs, and comes back with the same index.
+            lab.run("ip", "link", "set", device, "netns", peer, check=False)
+            if how == "return":
+                lab.run("ip", "-n", peer, "link", "set", device, "netns", str(os.getpid()), check=False)
+                lab.run("ip", "link", "set", device, "up", check=False)
         else:
             lab.run("ip", "link", "del", device, check=False)
-            self.host.foreign_clsact = False
             if not any(name == "moved0" for _, name in socket.if_nameindex()):
                 self.host.network.plug_in()
-        # Until then addresses and routes still change by themselves.
-        lab.wait_for(lambda: not re.search("NO-CARRIER|tentative", lab.run("ip", "address")), "links and IPv6 addresses are usable")
+        self.host.wait_for_links()
         self.host.note_foreign()
+
+    @staticmethod
+    def rename(*pairs):
+        """Each to its new name; those that are up are not renamed."""
+        for old, _ in pairs:
+            lab.run("ip", "link", "set", old, "down", check=False)
+        for old, new in pairs:
+            lab.run("ip", "link", "set", old, "name", new, check=False)
+        for _, new in pairs:
+            lab.run("ip", "link", "set", new, "up", check=False)
 
     def stranger(self, what):
         commands = {
@@ -268,10 +296,10 @@ class Steps:
 
     @staticmethod
     def delete_filters():
-        for hook in ("ingress", "egress"):
-            looks = snapshot.blocks(lab.run("tc", "filter", "show", "dev", "up0", hook, check=False))
+        for device, hook in itertools.product((name for _, name in socket.if_nameindex()), ("ingress", "egress")):
+            looks = snapshot.blocks(lab.run("tc", "filter", "show", "dev", device, hook, check=False))
             for priority in {found[1] for found in map(snapshot.OUR_FILTER.search, looks) if found}:
-                lab.run("tc", "filter", "del", "dev", "up0", hook, "pref", priority, check=False)
+                lab.run("tc", "filter", "del", "dev", device, hook, "pref", priority, check=False)
 
     # The end.
 
@@ -280,6 +308,7 @@ class Steps:
         # Who is about to die is as good as dead, but does not die while it is stopped.
         self.doomed += filter(None, [host.hook.killed()])
         self.stopped.append(host.hook.stopped())
+        self.figures["fired"] = int(host.hook.get("fired") > 0)
         host.hook.clear()
         for pid in self.doomed:
             with contextlib.suppress(ProcessLookupError):
@@ -329,7 +358,7 @@ class Steps:
         host.reap()
         if self.spoilt:
             os.makedirs(os.path.join(host.state, "journal"), 0o700, exist_ok=True)
-            host.remove_own_clsact()
+            host.remove_own_clsacts()
 
     def ours(self, pattern=r".*(?<!\.aside)"):
         """Records; a stranger may have put others there, which nobody has a lease for."""
