@@ -20,6 +20,7 @@
 #include "aws/session.h"
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "base/threads.h"
 #include "daemon/agent_description.h"
 #include "daemon/asio_loop.h"
 #include "daemon/asio_resolver.h"
@@ -372,13 +373,19 @@ void App::Stop() {
                    kLongestGoodbye.count());
       std::_Exit(0);
     });
-    shutdown_ = std::thread([this] {
+    StatusOr<std::thread> closing = StartThread([this] {
       server_.reset();
       loop_.Post([this] {
         guardian_->StopWatching();
         context_.stop();
       });
     });
+    if (!closing.ok()) {
+      spdlog::warn("{}; leaving without closing connections",
+                   std::string(closing.status().message()));
+      std::_Exit(0);
+    }
+    shutdown_ = *std::move(closing);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "base/threads.h"
 #include "kernel/flower_steering.h"
 #include "kernel/links_linux.h"
 #include "kernel/nft_steering.h"
@@ -65,7 +66,9 @@ NetworkFeatures ProbeInNewNamespace() {
 
 NetworkFeatures ProbeNetworkFeatures() {
   NetworkFeatures features;
-  std::thread([&] { features = ProbeInNewNamespace(); }).join();
+  StatusOr<std::thread> thread = StartThread([&] { features = ProbeInNewNamespace(); });
+  if (!thread.ok()) return AllMissing(thread.status());
+  thread->join();
   return features;
 }
 

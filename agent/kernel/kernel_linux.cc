@@ -62,6 +62,9 @@ Status NoSteering(const NetworkFeatures& features) {
 StatusOr<std::unique_ptr<Steering>> OpenBestSteering(const NetworkFeatures& features) {
   if (features.nftables.ok()) return OpenNftSteering();
   if (features.flower.ok()) return OpenFlowerSteering();
+  // A host without a thread or a descriptor to spare tells nothing of its kernel; the next start
+  // finds out.
+  if (absl::IsResourceExhausted(features.flower)) return features.flower;
   return OpenRemovalSteering(NoSteering(features));
 }
 

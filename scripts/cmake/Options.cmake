@@ -25,6 +25,14 @@ elseif(FAULTD_SANITIZE STREQUAL "thread")
   # Asio has fences, which it does not see. They count only for loops with several threads, of which there are none here.
   # For protobuf its messages would be of another size then than in the library, which is built without it.
   set(flags -fsanitize=thread -Wno-tsan -U__SANITIZE_THREAD__)
+  # In the programs, not in the environment: so every run of them knows it, whatever starts them.
+  file(READ ${PROJECT_SOURCE_DIR}/tests/tsan.supp suppressions)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tests/tsan.supp)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/tsan_suppressions.cc @ONLY CONTENT [[
+extern "C" const char* __tsan_default_suppressions() { return R"(@suppressions@)"; }
+]])
+  add_library(faultd_suppressions OBJECT ${PROJECT_BINARY_DIR}/tsan_suppressions.cc)
+  target_link_libraries(faultd_options INTERFACE $<TARGET_OBJECTS:faultd_suppressions>)
 endif()
 if(FAULTD_SANITIZE)
   target_compile_options(faultd_options INTERFACE ${flags})

@@ -7,6 +7,7 @@ import sys
 import unittest
 
 import lab
+from hook import Hook
 from lab import REVERTED, wait_for
 from faultd.v1 import journal_pb2
 
@@ -67,6 +68,18 @@ class CrashTest(lab.HostTest):
         self.assertEqual(self.daemon.stop(), 0)
         self.assert_clean()
         self.assertFalse(os.path.exists(self.daemon.socket))
+
+    def test_stop_on_a_host_without_a_thread_to_spare(self):
+        self.daemon.stop()
+        trouble = Hook(os.path.join(self.daemon.directory, "page"))
+        self.daemon.environment = trouble.environment
+        self.daemon.start()
+        self.blackhole()
+        trouble.arm("daemon", "process", 1, "EAGAIN", times=1000)
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assert_clean()
+        self.assertIn("leaving without closing connections", self.daemon.read_log())
+        self.assertGreater(trouble.get("fired"), 0)
 
     def test_sigkill_of_the_daemon(self):
         self.blackhole()

@@ -54,7 +54,6 @@ def is_well(pid):
 
 class Host:
     def __init__(self, steering=None):
-        self.config = f'[network]\nsteering = "{steering}"\n' if steering else ""
         # Beside those of other workers.
         lab.run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
         self.mounts_of_others = set(snapshot.mounts())
@@ -66,6 +65,11 @@ class Host:
             os.mkdir(path)
             lab.run("mount", "-t", "tmpfs", "-o", "mode=700," + options, "tmpfs", path)
         self.directories, self.fill_directories = [self.base], [self.fill]
+        self.hosts, self.halt = os.path.join(self.base, "hosts"), os.path.join(self.base, "HALT")
+        self.name_database(3)
+        lab.run("mount", "--bind", self.hosts, "/etc/hosts")
+        self.config = (f'[network]\nsteering = "{steering or "auto"}"\nresolve_interval = "1s"\nresolve_grace = "0s"\n'
+                       f'[guards]\nfiles = ["{self.halt}"]\n')
         self.cgroup_prefix = f"faultd-{zlib.crc32(self.state.encode()):08x}-"
         self.hook = Hook(os.path.join(self.base, "page"))
         self.network = lab.Network()
@@ -113,7 +117,7 @@ class Host:
                 os.kill(process, signal.SIGKILL)
         if self.aws:
             self.aws.close()
-        for path in (self.fill, self.state, self.base):
+        for path in ("/etc/hosts", self.fill, self.state, self.base):
             lab.run("umount", "--lazy", path, check=False)
         os.rmdir(self.base)
 
@@ -122,6 +126,11 @@ class Host:
         return snapshot.take(self)
 
     # What others do here.
+
+    def name_database(self, number):
+        """A name that faults may have; nobody knows it when it has no number."""
+        with open(self.hosts, "w", encoding="ascii") as file:
+            file.write(f"10.9.0.{number} db.test\n" if number else "")
 
     def note_foreign(self):
         """A stranger has changed something: so it has to be at the end."""
@@ -247,7 +256,8 @@ class Host:
                 except subprocess.TimeoutExpired:
                     problems.append(f"faultd is still there {LONGEST} s after SIGTERM")
                     process.kill()
-            process.wait()
+            if process.wait() in (-signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL):
+                problems.append(f"faultd died by itself: {signal.Signals(-process.returncode).name}")
         self.daemons = []
         self.wait_guardians()
         return problems
@@ -290,5 +300,8 @@ class Host:
         for name in [name for name in self.records() if name.endswith(".aside")] + ["../safety-lever.json", "../../log"]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.state, "journal", name))
+        self.name_database(3)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.halt)
         if self.foreign is not None:
             self.reset_network()

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -66,12 +67,19 @@ def run_steps(host, steps_type, steps):
     running = steps_type(host, steps)
     running.run()
     after = host.take()
-    problems = running.problems + snapshot.differences(host.expected(before), after)
     log = host.log()
+    problems = running.problems + crashes(log, steps) + snapshot.differences(host.expected(before), after)
     # A look at the end of one is one at the beginning of the next, unless there is something to put back between them.
     host.known = after if host.foreign is None and not problems else None
     host.tidy()
     return {"problems": problems, "log": log if problems else "", **running.figures}
+
+
+def crashes(log, steps):
+    """What only a fault of ours can be the cause of, or a sanitizer has seen. Most processes are killed, so their status tells nothing."""
+    lines = re.findall(r"(?m)^.*(?:Sanitizer: |: runtime error: |terminate called|Assertion|ASSERT|assertion).*", log)
+    on_purpose = any(word in json.dumps(steps) for word in ('"SEGV"', '"crash"'))
+    return [line for line in lines if not (on_purpose and "Sanitizer: SEGV" in line)]
 
 
 def work(chosen):

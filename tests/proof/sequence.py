@@ -5,7 +5,7 @@ import random
 import hook
 
 # Lease ends soon, so that nothing is waited for long.
-LEASES = (0.1, 0.2, 0.4, 0.8, 1.5)
+LEASES = (0.1, 0.2, 0.4, 0.8, 1.5, 2.2)
 KINDS = {
     "blackhole": 6,
     "loss": 4,
@@ -52,8 +52,8 @@ class Generator:
 
     def request(self):
         name = self.random.choices(("inject", "hold", "renew", "revert", "bad", "lever", "plan", "traffic", "revert_all", "pause", "drop",
-                                    "reload"),
-                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1, 0.5))[0]
+                                    "reload", "name", "halt"),
+                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1, 0.5, 0.7, 0.4))[0]
         return getattr(self, name)()
 
     def a_fault(self):
@@ -96,7 +96,13 @@ class Generator:
         return ("traffic",)
 
     def pause(self):
-        return ("pause", self.pick((0.02, 0.1, 0.3)))
+        return ("pause", self.pick((0.02, 0.1, 0.3, 1.1)))
+
+    def name(self):
+        return ("name", self.pick((2, 4, 0)))
+
+    def halt(self):
+        return ("halt", self.chance(0.5))
 
     def spec(self):
         kind = self.random.choices(list(self.kinds), list(self.kinds.values()))[0]
@@ -114,6 +120,8 @@ class Generator:
         hosts = ["10.9.0.2", "10.9.0.3", "10.9.0.4", "10.9.0.0/29", "fd00:9::2", "[fd00:9::3]:80/tcp", "10.9.0.3:53/udp", "10.9.0.5:80-90/tcp",
                  "10.8.0.2"]
         target = {"to": self.random.sample(hosts, self.random.randint(1, 3)), "interfaces": interfaces}
+        if self.chance(0.15):
+            target["to"].append("db.test")
         if self.chance(0.5):
             target["direction"] = self.pick(("DIRECTION_EGRESS", "DIRECTION_INGRESS", "DIRECTION_BOTH"))
         if self.chance(0.2):

@@ -12,7 +12,7 @@ import lab
 
 # Of a file system in memory the size of a directory is that of its names, which is no difference of its own.
 IGNORED_FILES = re.compile(
-    r"/(log|notify|faultd\.toml|policy\.toml|page"
+    r"/(log|notify|faultd\.toml|policy\.toml|page|hosts|HALT"
     r"|run/faultd\.sock(\.new)?"  # stays after a crash until the next start
     r"|(state|lib/faultd)/journal/.*\.aside"  # records that cannot be read are kept
     r"|(state|lib/faultd)/safety-lever\.json|audit|audit/.*)$")

@@ -123,8 +123,20 @@ class Steps:
         self.call("faults", "PlanFault", lab.pb.PlanFaultRequest(spec=self.spec(kind, fields)))
 
     def pause(self, seconds):
-        """Lets leases end."""
+        """Lets leases end, and names be looked up again."""
         time.sleep(seconds)
+
+    def name(self, number):
+        self.host.name_database(number)
+
+    def halt(self, there):
+        """The file that ends all faults and prevents new ones."""
+        with contextlib.suppress(FileNotFoundError):
+            if there:
+                with open(self.host.halt, "w", encoding="ascii"):
+                    pass
+            else:
+                os.unlink(self.host.halt)
 
     def traffic(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

@@ -52,6 +52,8 @@ class SystemdHost(Host):
         self.base, self.fill, self.state = "/var/lib/faultd", "/srv/fill", "/var/lib/faultd"
         self.directories = [self.state, self.fill, "/run/faultd", "/etc/faultd", "/usr/libexec/faultd"]
         self.fill_directories = [self.fill]
+        self.hosts, self.halt = "/etc/hosts", "/run/faultd/HALT"
+        self.name_database(3)
         self.cgroup_prefix = f"faultd-{zlib.crc32(self.state.encode()):08x}-"
         self.mounts_of_others = set()
         for leftover in (("ip", "link", "del", "up0"), ("ip", "netns", "del", "peer"), ("nft", "flush", "ruleset")):

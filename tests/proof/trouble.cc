@@ -1,7 +1,7 @@
 // Loaded into the shipped programs by LD_PRELOAD: at the n-th operation of a class that a program
 // makes, from when the harness says so, the program dies or gets an error. Also moves the wall
 // clock that they see. The harness writes its wishes into a file that every process has mapped
-// (tests/proof/hook.py); without FAULTD_TROUBLE_PAGE nothing is changed.
+// (tests/e2e/hook.py); without FAULTD_TROUBLE_PAGE nothing is changed.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
