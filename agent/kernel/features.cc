@@ -27,9 +27,25 @@ SteeringTable ProbeTable(const Link& from, const Link& to) {
   return table;
 }
 
-Status ProbeSteering(StatusOr<std::unique_ptr<Steering>> steering, const SteeringTable& table) {
-  RETURN_IF_ERROR(steering.status());
-  return (*steering)->Apply(table);
+// Shares of packets and flows have modules of their own, which may be missing. Those that are there
+// are loaded from now on: to read them at their first use, the loop would wait for a disk.
+Status ProbeNft(const SteeringTable& table) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Steering> steering, OpenNftSteering());
+  RETURN_IF_ERROR(steering->Apply(table));
+  SteeringTable shares = table;
+  for (SteeringChain& chain : shares) {
+    for (SteeringRule& rule : chain.rules) {
+      rule.share = 0.5;
+      for (PacketMatch& match : rule.match) match.flows_percent = 50;
+    }
+  }
+  steering->Apply(shares).IgnoreError();
+  return absl::OkStatus();
+}
+
+Status ProbeFlower(const SteeringTable& table) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Steering> steering, OpenFlowerSteering());
+  return steering->Apply(table);
 }
 
 Status ProbeNetem(const Link& link) {
@@ -58,8 +74,8 @@ NetworkFeatures ProbeInNewNamespace() {
   const SteeringTable table = ProbeTable(first, second);
   return {.ifb = absl::OkStatus(),
           .netem = ProbeNetem(second),
-          .nftables = ProbeSteering(OpenNftSteering(), table),
-          .flower = ProbeSteering(OpenFlowerSteering(), table)};
+          .nftables = ProbeNft(table),
+          .flower = ProbeFlower(table)};
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ KINDS = {
     "memory": {"bytes": 1 << 20},
     "disk_fill": {"path": "FILL", "inodes_percent_full": 50},
     "disk_io": {"path": "FILL", "threads": 1, "block_bytes": 4096, "file_bytes": 1 << 20, "operations_per_second": 50, "direct": False},
+    "ecs_drain": {},
     "noop": {},
 }
 NETWORK = ("blackhole", "loss", "latency")
@@ -28,15 +29,16 @@ def rounds(kinds):
         yield f"{kind}, inject and revert", "daemon", [], both
         yield f"{kind}, start after a crash", "daemon", [inject, LEAVE, ("gone",)], START
         yield f"{kind}, crash", "guardian", [inject], [("signal", "daemon", "KILL"), ("gone",)]
-        if kind not in (*NETWORK, "noop"):
+        if kind not in (*NETWORK, "ecs_drain", "noop"):
             yield f"{kind}, inject and revert", "stress", [], both
 
 
-def jobs(make_worker, chosen):
-    """Names and steps for all of them, counted on a host of its own; `chosen` are kinds, None: all."""
+def jobs(make_worker, chosen, classes):
+    """Names and steps for all of them, counted on a host of its own; `chosen` kinds and classes of operations, None: all."""
     worker = make_worker()
     for name, program, before, counted in rounds(chosen or [*worker.kinds, "lever"]):
-        for operations, actions in hook.ACTIONS.items():
+        for operations in classes or hook.ACTIONS:
+            actions = hook.ACTIONS[operations]
             result = worker.run([*before, ("count", program, operations), *counted, ("counted",), ("recover", "kill")])
             if result["problems"]:
                 worker.close()

@@ -34,6 +34,7 @@ def options():
     parser.add_argument("--kinds", help="kinds of faults, with commas; default: all that this kernel can do")
     parser.add_argument("--steering", choices=("nftables", "flower"), help="how packets are told apart; default: what the daemon chooses")
     parser.add_argument("--every-operation", action="store_true", help="die and fail at each operation in turn instead")
+    parser.add_argument("--operations", help="with it: of these classes only (file, netlink, receive, process; with commas)")
     parser.add_argument("--systemd", action="store_true", help="this machine is the host, with the service of the package")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for the shortest sequence that fails")
     parser.add_argument("--verbose", action="store_true", help="print the daemon's log of failures")
@@ -248,7 +249,8 @@ def main():
         import every_operation
 
         kinds = chosen.kinds.split(",") if chosen.kinds else None
-        return Proof(chosen).run(every_operation.jobs(lambda: Worker(chosen), kinds))
+        operations = chosen.operations.split(",") if chosen.operations else None
+        return Proof(chosen).run(every_operation.jobs(lambda: Worker(chosen), kinds, operations))
     if chosen.sequences is None and chosen.seconds is None:
         chosen.sequences = 100
     return Proof(chosen).run(random_jobs(chosen))

@@ -29,6 +29,7 @@ class Steps:
         self.with_aws = any("ecs_drain" in step for step in steps)
         self.spoilt = any(step[0] == "records" for step in steps)
         self.operations_fail = any(step[0] == "operation" for step in steps)
+        self.threads_fail = any(step[:3] == ["operation", "daemon", "process"] for step in map(list, steps))
         self.disk_fails = self.operations_fail or any(step[0] == "disk" for step in steps)
         self.pending, self.holds = [], {}
         self.problems = []
@@ -356,7 +357,7 @@ class Steps:
                 process.wait()
         if how == "restart":
             host.start(self.with_aws)
-        self.problems += host.stop_all(failing=self.operations_fail)
+        self.problems += host.stop_all(self.operations_fail, self.threads_fail)
         # A guardian that was on guard undisturbed has done it alone.
         if how == "once" or not guarded:
             self.problems += host.once()

@@ -28,6 +28,9 @@ expect_equal "state" "$(systemctl is-active faultd)" active
 expect_status 0 "faultctl list" faultctl list
 expect_status 0 "faultctl doctor --strict" faultctl doctor --strict
 expect_host_as "$before"
+for module in ifb sch_netem nft_fwd_netdev nft_numgen nft_hash; do
+  expect_equal "$module is read from the disk at the start" "$(lsmod | grep -c "^$module ")" 1
+done
 for process in "$(main_pid)" "$(pgrep --full -- --watch)"; do
   # In KiB; what is locked counts as soon as it is mapped.
   expect_between "memory that stays when the host runs out of it: of $(</proc/"$process"/comm)" \
