@@ -154,7 +154,7 @@ class FleetTest(unittest.TestCase):
             lab.run("nft", "add", "rule", "ip", "cut", "out", "tcp", "sport", "7443", "drop")
             # 15 s of silence.
             _, errors = process.communicate(timeout=3 * lab.DEADLINE)
-            self.assertEqual((process.returncode, errors.count("ended early: lost the daemon (keepalive watchdog timeout)")), (1, 3), errors)
+            self.assertEqual((process.returncode, errors.count("ended early: lost the daemon (")), (1, 3), errors)
             self.assert_ended_everywhere("i", fault_pb2.END_REASON_HOLDER_GONE)
 
     def test_held_all_or_nothing(self):

@@ -14,6 +14,9 @@ from lab import REVERTED, grpc, pb, wait_for
 
 PORT = test_remote.PORT
 LARGEST = 8 << 20  # of a request
+# How a client of HTTP/2 begins.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 def closed(connection):
@@ -95,7 +98,10 @@ class HostileTest(unittest.TestCase):
         wait_for(lambda: len(os.listdir(f"/proc/{self.pid}/fd")) < 100, "descriptors are closed")
 
     def test_one_address_gets_its_share_only(self):
-        held = [self.tls() for _ in range(64)]
+        held = []
+        for _ in range(64):
+            held.append(self.tls())
+            held[-1].sendall(PREFACE + SETTINGS)  # who says nothing is sent away after a while
         # Its next connection is closed before the handshake.
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.tls()
@@ -111,10 +117,8 @@ class HostileTest(unittest.TestCase):
 
     def test_nonsense_in_tls_is_no_request(self):
         numbers = random.Random(7)
-        preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
         with self.lease():
-            for begin in (b"", preface, preface + settings):
+            for begin in (b"", PREFACE, PREFACE + SETTINGS):
                 for _ in range(10):
                     connection = self.tls()
                     with contextlib.suppress(OSError):
@@ -186,9 +190,10 @@ class HostileTest(unittest.TestCase):
         """However many connections it makes; its other requests and other principals go on."""
         place = 256
         connections = [self.authority.connect("observer") for _ in range(3)]
-        streams = [connections[n % 3].faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE) for n in range(place)]
-        for each in streams:
-            next(each)
+        streams = []
+        for n in range(place):
+            # Those that another test has cancelled may still be on their way out.
+            wait_for(lambda: self.watches(connections[n % 3], streams), f"stream {n + 1} begins")
         with self.assertRaises(grpc.RpcError) as raised:
             next(connections[0].faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
         self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -196,13 +201,16 @@ class HostileTest(unittest.TestCase):
         self.assertEqual(list(connections[0].faults.ListFaults(pb.ListFaultsRequest()).faults), [])
         next(self.authority.connect("operator").faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
         streams.pop().cancel()
-        wait_for(lambda: self.watches(connections[1]), "there is room for another stream")
+        wait_for(lambda: self.watches(connections[1], streams), "there is room for another stream")
         for each in streams:
             each.cancel()
 
-    def watches(self, stubs):
+    def watches(self, stubs, streams):
+        """Whether one more stream begins, which is added to these."""
         try:
-            next(stubs.faults.WatchFaults(pb.WatchFaultsRequest(), timeout=lab.DEADLINE))
+            stream = stubs.faults.WatchFaults(pb.WatchFaultsRequest(), timeout=3 * lab.DEADLINE)
+            next(stream)
+            streams.append(stream)
             return True
         except grpc.RpcError as error:
             self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
