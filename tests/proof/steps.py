@@ -259,6 +259,8 @@ class Steps:
         else:
             lab.run("ip", "link", "del", device, check=False)
             if not any(name == "moved0" for _, name in socket.if_nameindex()):
+                # The far end of one that has another name, or is elsewhere.
+                lab.run("ip", "-n", peer, "link", "del", "down0", check=False)
                 self.host.network.plug_in()
         self.host.wait_for_links()
         self.host.note_foreign()
