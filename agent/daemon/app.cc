@@ -41,6 +41,7 @@
 #include "engine/state_paths.h"
 #include "guards/host_guards.h"
 #include "guards/host_probes.h"
+#include "http/name_lookup.h"
 #include "kernel/directory.h"
 #include "kernel/file_lock.h"
 #include "probe/probes.h"
@@ -113,6 +114,7 @@ class App {
   Status Run();
 
  private:
+  Status StartNameLookup();
   void OpenAws();
   void StartServing();
   Status Listen();
@@ -176,6 +178,7 @@ Status App::Start() {
   journal_.emplace(*directory_);
   // Threads that wait for disks, before there is anything that must go when the daemon is killed.
   ASSIGN_OR_RETURN(worker_, WorkerThread::Start(loop_));
+  RETURN_IF_ERROR(StartNameLookup());
   ASSIGN_OR_RETURN(audit_, AuditLog::Start(options_.config.audit, clock_));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
   // Before it has the lock there is nothing to put back, so they may just end it.
@@ -225,6 +228,15 @@ Status App::Start() {
                       });
   protection_->Refresh([this] { StartServing(); });
   return absl::OkStatus();
+}
+
+// What the resolver runs may be plugins of others.
+Status App::StartNameLookup() {
+  return Annotate(boost::asio::use_service<NameLookup>(context_).Start([] {
+    if (Status dropped = KeepCapabilities(0); !dropped.ok())
+      spdlog::warn("the thread that looks up names: {}", std::string(dropped.message()));
+  }),
+                  "the thread that looks up names");
 }
 
 void App::OpenAws() {

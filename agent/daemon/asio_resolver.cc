@@ -6,24 +6,20 @@
 
 #include "base/strings.h"
 #include "base/units.h"
-#include <boost/asio/ip/tcp.hpp>
+#include "http/name_lookup.h"
 
 namespace faultd {
 namespace {
 
-using boost::asio::ip::tcp;
-
 struct Query {
-  explicit Query(boost::asio::io_context& context) : resolver(context) {}
-  tcp::resolver resolver;
   Loop::TimerId timer = Loop::kNoTimer;
   Resolver::Callback done;
 };
 
-std::vector<IpPrefix> AddressesOf(const tcp::resolver::results_type& results) {
+std::vector<IpPrefix> PrefixesOf(const NameLookup::Addresses& found) {
   std::vector<IpAddress> addresses;
-  for (const auto& entry : results) {
-    auto address = IpAddress::Parse(entry.endpoint().address().to_string());
+  for (const auto& each : found) {
+    auto address = IpAddress::Parse(each.to_string());
     if (address.ok()) addresses.push_back(*address);
   }
   std::sort(addresses.begin(), addresses.end(), [](const IpAddress& a, const IpAddress& b) {
@@ -40,7 +36,7 @@ std::vector<IpPrefix> AddressesOf(const tcp::resolver::results_type& results) {
 }  // namespace
 
 void AsioResolver::Resolve(const std::string& name, Callback done) {
-  auto query = std::make_shared<Query>(loop_.context());
+  auto query = std::make_shared<Query>();
   query->done = std::move(done);
   const auto answer = [query](StatusOr<std::vector<IpPrefix>> addresses) {
     if (auto callback = std::exchange(query->done, nullptr)) callback(std::move(addresses));
@@ -49,17 +45,11 @@ void AsioResolver::Resolve(const std::string& name, Callback done) {
     answer(absl::DeadlineExceededError(
         StrCat("no answer from the resolver within ", FormatDuration(kTimeout))));
   });
-  query->resolver.async_resolve(
-      name, "",
-      [this, query, answer](const boost::system::error_code& error,
-                            const tcp::resolver::results_type& results) {
+  boost::asio::use_service<NameLookup>(loop_.context())
+      .Find(name, [this, query, answer](const StatusOr<NameLookup::Addresses>& found) {
         loop_.Cancel(query->timer);
-        if (error) {
-          return answer(error == boost::asio::error::host_not_found_try_again
-                            ? absl::UnavailableError(error.message())
-                            : absl::NotFoundError(error.message()));
-        }
-        answer(AddressesOf(results));
+        if (!found.ok()) return answer(found.status());
+        answer(PrefixesOf(*found));
       });
 }
 

@@ -5,7 +5,7 @@
 
 namespace faultd {
 
-// The system's resolver (getaddrinfo(3), so /etc/hosts and nsswitch count), on a thread of its own.
+// The system's resolver, which NameLookup asks, with a bound on the time it takes.
 class AsioResolver final : public Resolver {
  public:
   explicit AsioResolver(AsioLoop& loop) : loop_(loop) {}

@@ -1,8 +1,14 @@
 #include "http/resolve.h"
 
 #include <memory>
+#include <optional>
+#include <utility>
 
+#include "base/strings.h"
+#include "http/name_lookup.h"
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,14 +19,11 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// Outlives the waiting coroutine when the resolver hangs: getaddrinfo(3) cannot be cancelled.
+// Outlives the waiting coroutine when the resolver hangs.
 struct Query {
-  explicit Query(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
-  tcp::resolver resolver;
+  explicit Query(const asio::any_io_executor& executor) : answered(executor) {}
   asio::steady_timer answered;  // cancelled by the answer
-  bool done = false;
-  boost::system::error_code error;
-  std::vector<tcp::endpoint> endpoints;
+  std::optional<StatusOr<NameLookup::Addresses>> found;
 };
 
 }  // namespace
@@ -31,24 +34,25 @@ asio::awaitable<StatusOr<std::vector<tcp::endpoint>>> ResolveHost(
   const asio::ip::address address = asio::ip::make_address(host, not_an_address);
   if (!not_an_address) co_return std::vector<tcp::endpoint>{tcp::endpoint(address, port)};
 
-  auto query = std::make_shared<Query>(co_await asio::this_coro::executor);
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto query = std::make_shared<Query>(executor);
   query->answered.expires_at(deadline);
-  query->resolver.async_resolve(
-      host, std::to_string(port), tcp::resolver::numeric_service,
-      [query](const boost::system::error_code& error, const tcp::resolver::results_type& results) {
-        query->done = true;
-        query->error = error;
-        for (const auto& entry : results) query->endpoints.push_back(entry.endpoint());
+  asio::use_service<NameLookup>(asio::query(executor, asio::execution::context))
+      .Find(host, [query](StatusOr<NameLookup::Addresses> found) {
+        query->found = std::move(found);
         query->answered.cancel();
       });
   co_await query->answered.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (!query->done) {
+  if (!query->found) {
     co_return absl::DeadlineExceededError(StrCat("no answer from the resolver about ", host));
   }
-  if (query->error) {
-    co_return absl::UnavailableError(StrCat("look up ", host, ": ", query->error.message()));
+  if (!query->found->ok()) {
+    co_return absl::UnavailableError(
+        StrCat("look up ", host, ": ", ToStd(query->found->status().message())));
   }
-  co_return std::move(query->endpoints);
+  std::vector<tcp::endpoint> endpoints;
+  for (const asio::ip::address& each : **query->found) endpoints.emplace_back(each, port);
+  co_return endpoints;
 }
 
 }  // namespace faultd

@@ -1,5 +1,6 @@
 #include "http/tls_loader.h"
 
+#include <future>
 #include <utility>
 
 #include "base/threads.h"
@@ -10,6 +11,22 @@
 namespace faultd {
 
 namespace asio = boost::asio;
+
+namespace {
+
+// On a thread that has no descriptor of ours while it waits for the disk: where the caller's are
+// needed for the answer, there is the caller.
+StatusOr<std::shared_ptr<asio::ssl::context>> LoadApart(const TlsOptions& options) {
+  std::promise<StatusOr<std::shared_ptr<asio::ssl::context>>> made;
+  auto answer = made.get_future();
+  RETURN_IF_ERROR(StartDetachedThread([options, made = std::move(made)]() mutable {
+    KeepStandardDescriptors().IgnoreError();
+    made.set_value(MakeTlsContext(options));
+  }));
+  return answer.get();
+}
+
+}  // namespace
 
 TlsLoader::TlsLoader(asio::io_context& context, TlsOptions options)
     : options_(std::move(options)), loaded_(context, asio::steady_timer::time_point::max()) {}
@@ -24,7 +41,7 @@ asio::awaitable<StatusOr<std::shared_ptr<asio::ssl::context>>> TlsLoader::Get() 
     if (thread_.joinable()) thread_.join();
     StatusOr<std::thread> thread = StartThread(
         [weak = weak_from_this(), options = options_, executor = loaded_.get_executor()] {
-          asio::post(executor, [weak, made = MakeTlsContext(options)] {
+          asio::post(executor, [weak, made = LoadApart(options)] {
             const auto self = weak.lock();
             if (self == nullptr) return;
             self->loading_ = false;

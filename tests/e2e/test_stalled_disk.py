@@ -152,6 +152,23 @@ class StalledDiskTest(DiskTest):
         server.close()
         self.daemon.wait()
 
+    def test_disk_with_the_names_of_hosts(self):
+        ends = self.blackhole(3, lease=3)
+        stays = self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system("/etc/hosts"))
+        with self.assertRaises(lab.grpc.RpcError) as raised:
+            self.daemon.inject("blackhole", to="db.test")
+        self.assertIn("the name db.test does not resolve: no answer from the resolver", raised.exception.details())
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+        server.read(1 << 17)
+        self.daemon.process.kill()
+        wait_for(lambda: self.reachable(4), "the kernel ends the fault")
+        wait_for(lambda: not self.daemon.guardians(), "the guardian is done")
+        self.assertEqual(lab.snapshot(), self.before)
+        server.close()
+        self.daemon.wait()
+
     def test_disk_that_is_not_asked_because_too_many_do_not_answer(self):
         other = self.enterContext(lab.file_system())
         silent, server = self.enterContext(lab.silent_file_system())
