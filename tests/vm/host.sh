@@ -127,6 +127,8 @@ has_free() { (($(free_mib "$1") >= $2 && $(free_mib "$1") <= $3)); }
 # start_aws STATE: a stand-in for AWS, instance metadata and ECS agent, which outlives the service. STATE is
 # where it begins, {} or as tests/e2e/aws_stand_in.py says.
 start_aws() {
+  # Else who asks before it listens may get this very port for his own end, and then talks to himself.
+  echo 51678 >/proc/sys/net/ipv4/ip_local_reserved_ports
   # shellcheck disable=SC2016 # $0 belongs to the other shell
   systemd-run --quiet --unit aws --property Before=faultd.service --property "WorkingDirectory=$PWD" \
     bash -c 'tail -f /dev/null | exec python3 -B tests/e2e/aws_stand_in.py --port 51678 --state "$0"' "$1"
@@ -145,6 +147,6 @@ use_aws() {
 instance_status() (
   exec 3<>/dev/tcp/127.0.0.1/51678
   printf 'GET /_/state HTTP/1.0\r\n\r\n' >&3
-  sed -n 's/.*"instance_status": "\([A-Z]*\)".*/\1/p' <&3
+  timeout 10 sed -n 's/.*"instance_status": "\([A-Z]*\)".*/\1/p' <&3
 )
 instance_is() { [[ $(instance_status) == "$1" ]]; }
