@@ -10,6 +10,7 @@
 #include "aws/time_format.h"
 #include "aws/xml.h"
 #include "base/file_io.h"
+#include "http/host_files.h"
 #include <boost/asio/ip/address.hpp>
 #include <nlohmann/json.hpp>
 
@@ -63,16 +64,23 @@ Status CheckContainerUrl(const Url& url) {
              " must be asked by https; plain http is for the loopback and the ECS and EKS agents"));
 }
 
-StatusOr<std::string> AuthorizationToken(const Environment& environment) {
+asio::awaitable<StatusOr<std::string>> ReadHostFile(std::string path) {
+  const auto read = [path = std::move(path)] { return ReadSmallFile(path); };
+  co_return co_await ReadHostFiles(read);
+}
+
+asio::awaitable<StatusOr<std::string>> AuthorizationToken(const Environment& environment) {
   const std::string file = Variable(environment, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
   std::string token = Variable(environment, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
   if (!file.empty()) {
-    ASSIGN_OR_RETURN(token, ReadSmallFile(file));
+    auto read = co_await ReadHostFile(file);
+    if (!read.ok()) co_return read.status();
+    token = *std::move(read);
   }
   if (token.find_first_of("\r\n") != std::string::npos) {
-    return absl::FailedPreconditionError("the container's authorization token has a line break");
+    co_return absl::FailedPreconditionError("the container's authorization token has a line break");
   }
-  return token;
+  co_return token;
 }
 
 }  // namespace
@@ -100,7 +108,7 @@ StatusOr<Credentials> ParseCredentials(std::string_view json, std::string source
 
 asio::awaitable<StatusOr<Credentials>> CredentialChain::Fetch() {
   if (auto found = FromEnvironment(environment_)) co_return *found;
-  auto profile = Profile::Load(environment_);
+  auto profile = co_await Profile::Find(environment_);
   if (!profile.ok()) co_return profile.status();
 
   std::string token_file = Variable(environment_, "AWS_WEB_IDENTITY_TOKEN_FILE");
@@ -126,7 +134,7 @@ asio::awaitable<StatusOr<Credentials>> CredentialChain::Fetch() {
 asio::awaitable<StatusOr<Credentials>> CredentialChain::FromWebIdentity(std::string role,
                                                                         std::string token_file) {
   const std::string source = StrCat("web identity for ", role);
-  auto token = ReadSmallFile(token_file);
+  auto token = co_await ReadHostFile(token_file);
   if (!token.ok()) co_return Annotate(token.status(), source);
   auto endpoint = co_await endpoints_->Find(kSts);
   if (!endpoint.ok()) co_return endpoint.status();
@@ -169,7 +177,7 @@ asio::awaitable<StatusOr<Credentials>> CredentialChain::FromContainer(std::strin
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (attempt > 0)
       co_await Sleep(Backoff(attempt, std::chrono::milliseconds(500), std::chrono::seconds(1)));
-    auto token = AuthorizationToken(environment_);
+    auto token = co_await AuthorizationToken(environment_);
     if (!token.ok()) co_return Annotate(token.status(), source);
     HttpRequest request;
     request.url = *url;

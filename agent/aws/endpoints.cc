@@ -86,7 +86,7 @@ StatusOr<Url> EndpointOf(const AwsService& service, std::string_view region,
 
 asio::awaitable<StatusOr<std::string>> Endpoints::Region() {
   if (!region_.empty()) co_return region_;
-  auto profile = Profile::Load(environment_);
+  auto profile = co_await Profile::Find(environment_);
   if (!profile.ok()) co_return profile.status();
   for (const std::string& candidate :
        {Variable(environment_, "AWS_REGION"), Variable(environment_, "AWS_DEFAULT_REGION"),
@@ -105,7 +105,7 @@ asio::awaitable<StatusOr<std::string>> Endpoints::Region() {
 asio::awaitable<StatusOr<Endpoints::Endpoint>> Endpoints::Find(AwsService service) {
   auto region = co_await Region();
   if (!region.ok()) co_return region.status();
-  auto profile = Profile::Load(environment_);
+  auto profile = co_await Profile::Find(environment_);
   if (!profile.ok()) co_return profile.status();
   auto url = EndpointOf(service, *region, environment_, *profile);
   if (!url.ok()) co_return url.status();

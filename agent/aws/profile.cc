@@ -3,11 +3,13 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
+#include "http/host_files.h"
 
 namespace faultd {
 namespace {
@@ -92,6 +94,11 @@ StatusOr<Profile> Profile::Load(const Environment& environment) {
   profile.values_.merge(config[config_name]);
   profile.services_ = config[StrCat("services ", profile.Get("services"))];
   return profile;
+}
+
+boost::asio::awaitable<StatusOr<Profile>> Profile::Find(Environment environment) {
+  const auto load = [environment = std::move(environment)] { return Load(environment); };
+  co_return co_await ReadHostFiles(load);
 }
 
 std::string Profile::Get(std::string_view key) const {

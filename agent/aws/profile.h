@@ -6,6 +6,7 @@
 
 #include "aws/environment.h"
 #include "base/status.h"
+#include <boost/asio/awaitable.hpp>
 
 namespace faultd {
 
@@ -15,7 +16,10 @@ class Profile {
  public:
   // The profile named by AWS_PROFILE or AWS_DEFAULT_PROFILE, else "default". A missing file is an
   // empty one; NOT_FOUND when a profile is named that neither file has.
+  // Reads files: not for the loop.
   static StatusOr<Profile> Load(const Environment& environment);
+  // The same for the loop: see ReadHostFiles.
+  static boost::asio::awaitable<StatusOr<Profile>> Find(Environment environment);
 
   const std::string& name() const { return name_; }
   // Empty when it is not set. The credentials file wins over the other.

@@ -1,6 +1,7 @@
 // The composition root: what the daemon is made of, in the order in which it starts.
 #include "daemon/app.h"
 
+#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@
 #include "engine/state_paths.h"
 #include "guards/host_guards.h"
 #include "guards/host_probes.h"
+#include "http/host_files.h"
 #include "http/name_lookup.h"
 #include "kernel/directory.h"
 #include "kernel/file_lock.h"
@@ -49,6 +51,8 @@
 #include "rpc/fault_service.h"
 #include "rpc/probe_service.h"
 #include "rpc/server.h"
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
 
 namespace faultd {
@@ -114,12 +118,14 @@ class App {
   Status Run();
 
  private:
-  Status StartNameLookup();
+  Status StartDiskThreads();
   void OpenAws();
   void StartServing();
+  boost::asio::awaitable<void> ServeUnix(UniqueFd connection);
   Status Listen();
   void RefreshProtection();
   void ReloadOnHangUp();
+  boost::asio::awaitable<void> ReloadPolicy();
   void WaitForLever();
   void Stop();
 
@@ -178,7 +184,7 @@ Status App::Start() {
   journal_.emplace(*directory_);
   // Threads that wait for disks, before there is anything that must go when the daemon is killed.
   ASSIGN_OR_RETURN(worker_, WorkerThread::Start(loop_));
-  RETURN_IF_ERROR(StartNameLookup());
+  RETURN_IF_ERROR(StartDiskThreads());
   ASSIGN_OR_RETURN(audit_, AuditLog::Start(options_.config.audit, clock_));
   ASSIGN_OR_RETURN(lock_, TakeLock(paths.lock()));
   // Before it has the lock there is nothing to put back, so they may just end it.
@@ -230,13 +236,15 @@ Status App::Start() {
   return absl::OkStatus();
 }
 
-// What the resolver runs may be plugins of others.
-Status App::StartNameLookup() {
-  return Annotate(boost::asio::use_service<NameLookup>(context_).Start([] {
-    if (Status dropped = KeepCapabilities(0); !dropped.ok())
-      spdlog::warn("the thread that looks up names: {}", std::string(dropped.message()));
-  }),
-                  "the thread that looks up names");
+Status App::StartDiskThreads() {
+  // What the resolver runs may be plugins of others.
+  RETURN_IF_ERROR(boost::asio::use_service<NameLookup>(context_).Start(
+      [] { TryToKeepCapabilities(0, "the thread that looks up names"); }));
+  // Credentials may be in the home of somebody else.
+  return boost::asio::use_service<HostFiles>(context_).Start([] {
+    TryToKeepCapabilities(CapabilityBit(CAP_DAC_OVERRIDE),
+                          "the thread that reads files of the host");
+  });
 }
 
 void App::OpenAws() {
@@ -300,10 +308,11 @@ Status App::Listen() {
   }
   RETURN_IF_ERROR(started);
   const std::string path = options_.runtime_dir + "/faultd.sock";
-  ASSIGN_OR_RETURN(listener_, UnixListener::Open(loop_, path, options_.config.socket_group,
-                                                 [this](UniqueFd connection) {
-                                                   server_->ServeUnix(std::move(connection));
-                                                 }));
+  ASSIGN_OR_RETURN(
+      listener_,
+      UnixListener::Open(loop_, path, options_.config.socket_group, [this](UniqueFd connection) {
+        boost::asio::co_spawn(context_, ServeUnix(std::move(connection)), boost::asio::detached);
+      }));
   spdlog::info("listening on {}", path);
   if (tcp.listen.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(tcp_listener_, TcpListener::Open(loop_, tcp.listen, [this](UniqueFd connection) {
@@ -313,6 +322,18 @@ Status App::Listen() {
   protection_->SetListeningPort(endpoint.port());
   spdlog::info("listening on {}, port {}", endpoint.address().to_string(), endpoint.port());
   return absl::OkStatus();
+}
+
+// Who it is is known from the kernel; only for people he has a name, which waits for no disk.
+boost::asio::awaitable<void> App::ServeUnix(UniqueFd connection) {
+  constexpr std::chrono::milliseconds kLongest{200};
+  std::string name = "?";
+  if (const auto uid = UnixUser(connection.get())) {
+    const auto look = [uid = *uid]() -> StatusOr<std::string> { return UserName(uid); };
+    auto found = co_await ReadHostFiles(look, std::chrono::steady_clock::now() + kLongest);
+    if (found.ok()) name = *std::move(found);
+  }
+  if (listener_ != nullptr) server_->ServeUnix(std::move(connection), name);
 }
 
 // Only while there is something to protect from, so that an idle daemon never wakes up.
@@ -330,15 +351,21 @@ void App::RefreshProtection() {
 void App::ReloadOnHangUp() {
   hang_up_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
-    if (auto policy = LoadPolicy(options_.policy_path); policy.ok()) {
-      const CapabilitySet held = CapabilitiesUnder(options_.policy);
-      engine_->SetPolicy(WithinCapabilities(*std::move(policy), held));
-      spdlog::info("{} is in force", options_.policy_path);
-    } else {
-      spdlog::error("the policy stays as it was: {}", std::string(policy.status().message()));
-    }
+    boost::asio::co_spawn(context_, ReloadPolicy(), boost::asio::detached);
     ReloadOnHangUp();
   });
+}
+
+boost::asio::awaitable<void> App::ReloadPolicy() {
+  const auto load = [path = options_.policy_path] { return LoadPolicy(path); };
+  auto policy = co_await ReadHostFiles(load);
+  if (policy.ok()) {
+    const CapabilitySet held = CapabilitiesUnder(options_.policy);
+    engine_->SetPolicy(WithinCapabilities(*std::move(policy), held));
+    spdlog::info("{} is in force", options_.policy_path);
+  } else {
+    spdlog::error("the policy stays as it was: {}", std::string(policy.status().message()));
+  }
 }
 
 Status App::Run() {

@@ -1,7 +1,6 @@
 #include "daemon/worker_thread.h"
 
 #include <linux/capability.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -13,8 +12,7 @@ namespace faultd {
 StatusOr<std::unique_ptr<WorkerThread>> WorkerThread::Start(Loop& loop) {
   std::unique_ptr<WorkerThread> worker(new WorkerThread(loop));
   StatusOr<std::thread> thread = StartDiskThread([&jobs = worker->jobs_] {
-    if (Status kept = KeepCapabilities(CapabilityBit(CAP_DAC_OVERRIDE)); !kept.ok())
-      spdlog::warn("the thread that writes the journal: {}", std::string(kept.message()));
+    TryToKeepCapabilities(CapabilityBit(CAP_DAC_OVERRIDE), "the thread that writes the journal");
     jobs.Run();
   });
   RETURN_IF_ERROR(Annotate(thread.status(), "the thread that writes the journal"));

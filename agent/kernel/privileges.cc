@@ -115,6 +115,11 @@ Status KeepCapabilities(CapabilitySet keep) {
   return absl::OkStatus();
 }
 
+void TryToKeepCapabilities(CapabilitySet keep, std::string_view thread) {
+  if (const Status kept = KeepCapabilities(keep); !kept.ok())
+    spdlog::warn("{}: {}", thread, std::string(kept.message()));
+}
+
 Status DoWithoutCapabilities(std::function<Status()> work, std::chrono::nanoseconds patience) {
   std::promise<Status> done;
   std::future<Status> status = done.get_future();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "base/status.h"
 
@@ -16,6 +17,9 @@ constexpr CapabilitySet CapabilityBit(int number) { return CapabilitySet{1} << n
 // that it starts from then on; for good, because no new privileges can be had by exec any more
 // (prctl(2)). Threads that run already keep theirs.
 Status KeepCapabilities(CapabilitySet keep);
+
+// The same for a thread that does its work all the same when it cannot drop them, which is logged.
+void TryToKeepCapabilities(CapabilitySet keep, std::string_view thread);
 
 // Does the work in a thread without any capability, as are all threads that the work starts; waits
 // for it. Answers its status, or why the capabilities could not be dropped: then nothing was done.

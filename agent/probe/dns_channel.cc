@@ -3,12 +3,10 @@
 #include <netinet/in.h>
 #include <sys/time.h>
 
-#include <cstring>
 #include <utility>
 
 namespace faultd {
 
-using boost::asio::ip::tcp;
 using boost::asio::posix::stream_descriptor;
 
 struct DnsChannel::Socket {
@@ -28,82 +26,52 @@ struct DnsChannel::Question {
   std::shared_ptr<DnsAnswer> answer;
 };
 
-StatusOr<std::shared_ptr<DnsChannel>> DnsChannel::Open(boost::asio::io_context& context,
-                                                       const DnsClient::Options& options) {
-  // c-ares waits for 5 s before it asks again. One lost packet must not make a dependency look down
-  // within the timeout of its probe.
-  constexpr int kFirstTimeoutMs = 1000;
-  constexpr int kTries = 3;
+std::shared_ptr<DnsChannel> DnsChannel::Create(boost::asio::io_context& context,
+                                               std::unique_ptr<AresChannel> ares) {
   std::shared_ptr<DnsChannel> made(new DnsChannel(context));
-  std::string resolv_conf = options.resolv_conf;
-  char dns_only[] = "b";
-  ares_options settings{};
-  settings.timeout = kFirstTimeoutMs;
-  settings.tries = kTries;
-  settings.sock_state_cb = OnSocketState;
-  settings.sock_state_cb_data = made.get();
-  settings.resolvconf_path = resolv_conf.data();
-  settings.lookups = dns_only;
-  const int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
-                   ARES_OPT_RESOLVCONF | (options.hosts_file ? 0 : ARES_OPT_LOOKUPS);
-  int status = ares_init_options(&made->channel_, &settings, mask);
-  if (status == ARES_SUCCESS && !options.servers.empty()) {
-    status = ares_set_servers_ports_csv(made->channel_, options.servers.c_str());
-  }
-  if (status == ARES_SUCCESS) return made;
-  return absl::UnavailableError(StrCat("set up the DNS client: ", ares_strerror(status)));
+  ares->on_socket = [self = made.get()](int fd, bool to_read, bool to_write) {
+    self->OnSocket(fd, to_read, to_write);
+  };
+  made->ares_ = std::move(ares);
+  return made;
 }
 
-DnsChannel::~DnsChannel() {
-  if (channel_ != nullptr) ares_destroy(channel_);
-}
+// c-ares still has to do with the other members.
+DnsChannel::~DnsChannel() { ares_.reset(); }
 
 void DnsChannel::Lookup(const std::string& host, uint16_t port, std::shared_ptr<DnsAnswer> answer) {
   ares_addrinfo_hints hints{};
   hints.ai_socktype = SOCK_STREAM;
   ++under_way_;
-  ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, OnAnswer,
+  ares_getaddrinfo(ares_->channel, host.c_str(), nullptr, &hints, OnAnswer,
                    new Question{*this, port, std::move(answer)});
   ArmTimer();
 }
 
-void DnsChannel::OnAnswer(void* asked, int status, int, ares_addrinfo* result) {
+void DnsChannel::OnAnswer(void* asked, int status, int, ares_addrinfo* found) {
   const std::unique_ptr<Question> question(static_cast<Question*>(asked));
   --question->channel.under_way_;
   DnsAnswer& answer = *question->answer;
-  for (const auto* node = result == nullptr ? nullptr : result->nodes; node != nullptr;
-       node = node->ai_next) {
-    tcp::endpoint endpoint;
-    if (node->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), node->ai_addr, node->ai_addrlen);
-    endpoint.resize(node->ai_addrlen);
-    endpoint.port(question->port);
-    answer.endpoints.push_back(endpoint);
-  }
-  ares_freeaddrinfo(result);
-  answer.status = status;
+  answer.result = TakeResult(status, found, question->port);
   answer.done = true;
   answer.answered.cancel();
 }
 
-// Called by c-ares when it wants something of a socket, and with nothing wanted before it closes
-// it.
-void DnsChannel::OnSocketState(void* self, int fd, int readable, int writable) {
-  DnsChannel& channel = *static_cast<DnsChannel*>(self);
-  if (readable == 0 && writable == 0) {
-    if (auto closed = channel.sockets_.extract(fd)) closed.mapped()->descriptor.release();
+void DnsChannel::OnSocket(int fd, bool to_read, bool to_write) {
+  if (!to_read && !to_write) {
+    if (auto closed = sockets_.extract(fd)) closed.mapped()->descriptor.release();
     return;
   }
-  std::shared_ptr<Socket>& socket = channel.sockets_[fd];
+  std::shared_ptr<Socket>& socket = sockets_[fd];
   if (socket == nullptr) {
-    socket = std::make_shared<Socket>(channel.context_);
+    socket = std::make_shared<Socket>(context_);
     boost::system::error_code error;  // then it is never ready, and the lookup times out
     socket->descriptor.assign(fd, error);
   }
-  socket->wanted[0] = readable != 0;
-  socket->wanted[1] = writable != 0;
-  channel.Wait(socket, stream_descriptor::wait_read);
-  channel.Wait(socket, stream_descriptor::wait_write);
+  socket->wanted[0] = to_read;
+  socket->wanted[1] = to_write;
+  Wait(socket, stream_descriptor::wait_read);
+  Wait(socket, stream_descriptor::wait_write);
 }
 
 void DnsChannel::Wait(const std::shared_ptr<Socket>& socket, stream_descriptor::wait_type what) {
@@ -123,13 +91,13 @@ void DnsChannel::Wait(const std::shared_ptr<Socket>& socket, stream_descriptor::
 }
 
 void DnsChannel::Process(int readable_fd, int writable_fd) {
-  ares_process_fd(channel_, readable_fd, writable_fd);
+  ares_process_fd(ares_->channel, readable_fd, writable_fd);
   ArmTimer();
 }
 
 void DnsChannel::ArmTimer() {
   timeval left{};
-  if (ares_timeout(channel_, nullptr, &left) == nullptr) {
+  if (ares_timeout(ares_->channel, nullptr, &left) == nullptr) {
     timer_.cancel();
     return;
   }

@@ -5,12 +5,9 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "base/status.h"
-#include "probe/dns_client.h"
+#include "probe/host_names.h"
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -21,16 +18,15 @@ struct DnsAnswer {
   explicit DnsAnswer(boost::asio::io_context& context) : answered(context) {}
   boost::asio::steady_timer answered;  // cancelled by the answer
   bool done = false;
-  int status = ARES_SUCCESS;
-  std::vector<boost::asio::ip::tcp::endpoint> endpoints;
+  DnsResult result;
 };
 
-// A c-ares channel whose sockets and timeouts the loop watches. It has sockets only while there is
-// something to look up.
+// Asks name servers: a c-ares channel whose sockets and timeouts the loop watches. It has sockets
+// only while there is something to look up.
 class DnsChannel : public std::enable_shared_from_this<DnsChannel> {
  public:
-  static StatusOr<std::shared_ptr<DnsChannel>> Open(boost::asio::io_context& context,
-                                                    const DnsClient::Options& options);
+  static std::shared_ptr<DnsChannel> Create(boost::asio::io_context& context,
+                                            std::unique_ptr<AresChannel> ares);
   // Lookups under way are answered with ARES_EDESTRUCTION.
   ~DnsChannel();
 
@@ -43,7 +39,7 @@ class DnsChannel : public std::enable_shared_from_this<DnsChannel> {
   struct Question;
 
   explicit DnsChannel(boost::asio::io_context& context) : context_(context), timer_(context) {}
-  static void OnSocketState(void* self, int fd, int readable, int writable);
+  void OnSocket(int fd, bool to_read, bool to_write);
   static void OnAnswer(void* question, int status, int timeouts, ares_addrinfo* result);
   void Wait(const std::shared_ptr<Socket>& socket,
             boost::asio::posix::stream_descriptor::wait_type what);
@@ -54,7 +50,7 @@ class DnsChannel : public std::enable_shared_from_this<DnsChannel> {
   boost::asio::steady_timer timer_;
   std::map<int, std::shared_ptr<Socket>> sockets_;
   size_t under_way_ = 0;
-  ares_channel channel_ = nullptr;
+  std::unique_ptr<AresChannel> ares_;
 };
 
 }  // namespace faultd

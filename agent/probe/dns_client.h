@@ -12,11 +12,10 @@
 
 namespace faultd {
 
-class DnsChannel;
-
 // Looks names up on the loop, any number at a time, none of which holds up another: c-ares over
-// Asio, where getaddrinfo(3) takes a thread for each. Asks anew each time and follows changes of
-// resolv.conf. To be used on the loop's thread; must not outlive the context.
+// Asio, where getaddrinfo(3) takes a thread for each. Only the files that it goes by are read
+// elsewhere (HostFiles). Asks anew each time and follows changes of resolv.conf. To be used on the
+// loop's thread; must not outlive the context.
 class DnsClient {
  public:
   struct Options {
@@ -25,7 +24,7 @@ class DnsClient {
     std::string resolv_conf = "/etc/resolv.conf";
   };
 
-  DnsClient(boost::asio::io_context& context, Options options);
+  DnsClient(boost::asio::io_context& context, const Options& options);
   // Ends the lookups under way, with an error.
   ~DnsClient();
   DnsClient(const DnsClient&) = delete;
@@ -38,13 +37,9 @@ class DnsClient {
       std::string host, uint16_t port, std::chrono::steady_clock::time_point deadline);
 
  private:
-  Status Refresh();
+  struct State;  // shared with the lookups under way
 
-  boost::asio::io_context& context_;
-  const Options options_;
-  std::shared_ptr<DnsChannel> channel_;
-  std::vector<std::shared_ptr<DnsChannel>> outdated_;  // until their lookups are over
-  std::string version_;                                // of resolv.conf that channel_ has read
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace faultd

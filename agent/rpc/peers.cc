@@ -14,18 +14,11 @@
 namespace faultd {
 namespace {
 
-// From the host's own file only: asking a directory service would hold up the loop for as long as
-// the network does.
-std::string UserName(uid_t uid) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen("/etc/passwd", "re"), fclose);
-  if (file == nullptr) return "?";
-  char buffer[4096];
-  passwd entry{};
-  passwd* found = nullptr;
-  while (fgetpwent_r(file.get(), &entry, buffer, sizeof(buffer), &found) == 0) {
-    if (entry.pw_uid == uid) return entry.pw_name;
-  }
-  return "?";
+std::optional<ucred> Credentials(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials;
 }
 
 std::vector<gid_t> Groups(int fd) {
@@ -56,15 +49,30 @@ void AddNames(const grpc::AuthContext& context, const char* property, std::strin
 
 }  // namespace
 
-void Peers::NoteUnixPeer(int fd) {
+std::optional<uid_t> UnixUser(int fd) {
+  const auto credentials = Credentials(fd);
+  return credentials ? std::optional(credentials->uid) : std::nullopt;
+}
+
+std::string UserName(uid_t uid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen("/etc/passwd", "re"), fclose);
+  if (file == nullptr) return "?";
+  char buffer[4096];
+  passwd entry{};
+  passwd* found = nullptr;
+  while (fgetpwent_r(file.get(), &entry, buffer, sizeof(buffer), &found) == 0) {
+    if (entry.pw_uid == uid) return entry.pw_name;
+  }
+  return "?";
+}
+
+void Peers::NoteUnixPeer(int fd, std::string_view user) {
   Peer peer;
-  ucred credentials{};
-  socklen_t size = sizeof(credentials);
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+  if (const auto known = Credentials(fd)) {
+    const ucred& credentials = *known;
     const auto command = ReadSmallFile(StrCat("/proc/", credentials.pid, "/comm"));
-    peer.description =
-        StrCat("uid=", credentials.uid, "(", UserName(credentials.uid), ") pid=", credentials.pid,
-               command.ok() ? StrCat(" comm=", Printable(*command)) : "");
+    peer.description = StrCat("uid=", credentials.uid, "(", user, ") pid=", credentials.pid,
+                              command.ok() ? StrCat(" comm=", Printable(*command)) : "");
     peer.names = {StrCat("user:", credentials.uid), StrCat("group:", credentials.gid)};
     for (const gid_t group : Groups(fd)) peer.names.push_back(StrCat("group:", group));
   }

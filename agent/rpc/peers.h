@@ -1,10 +1,13 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <sys/types.h>
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -28,8 +31,8 @@ struct Peer {
 class Peers {
  public:
   // Notes the credentials that the kernel has for a connected unix socket (SO_PEERCRED and
-  // SO_PEERGROUPS, unix(7)).
-  void NoteUnixPeer(int fd);
+  // SO_PEERGROUPS, unix(7)). `user` is for people: see UserName.
+  void NoteUnixPeer(int fd, std::string_view user);
 
   // UNAUTHENTICATED when nobody vouches for the peer.
   StatusOr<Peer> PeerOf(const grpc::CallbackServerContext& context) const;
@@ -38,6 +41,13 @@ class Peers {
   mutable std::mutex mutex_;
   std::map<std::string, Peer> unix_peers_;
 };
+
+// The user at the other end of a connected unix socket; none when the kernel does not know.
+std::optional<uid_t> UnixUser(int fd);
+
+// Of the host's own file only, "?" when it has no such user: asking a directory service would take
+// as long as the network does. Waits for the disk: not for the loop.
+std::string UserName(uid_t uid);
 
 // The subject alternative names as Peer::names has them, URIs first; empty when there are none.
 std::vector<std::string> NamesOf(const grpc::AuthContext& context);

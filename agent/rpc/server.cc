@@ -61,9 +61,9 @@ StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const std::vector<grpc::Se
 
 RpcServer::~RpcServer() { Shutdown(); }
 
-void RpcServer::ServeUnix(UniqueFd connection) {
+void RpcServer::ServeUnix(UniqueFd connection, std::string_view user) {
   connection = Renumber(std::move(connection));
-  peers_.NoteUnixPeer(connection.get());
+  peers_.NoteUnixPeer(connection.get(), user);
   grpc::AddInsecureChannelFromFd(server_.get(), connection.Release());
 }
 

@@ -23,8 +23,8 @@ class RpcServer {
                                                     const std::optional<TlsConfig>& tls);
   ~RpcServer();
 
-  // Takes a connected, non-blocking unix socket.
-  void ServeUnix(UniqueFd connection);
+  // Takes a connected, non-blocking unix socket, and the name of the user at its other end.
+  void ServeUnix(UniqueFd connection, std::string_view user);
   // Takes a connected, non-blocking TCP socket, whose client has kHandshakeTimeout to prove who it
   // is.
   void ServeTls(UniqueFd connection);

@@ -1,5 +1,6 @@
 #include "rpc/tls.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
@@ -8,13 +9,22 @@
 #include <openssl/x509_vfy.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
 
 #include "base/strings.h"
+#include "base/threads.h"
 #include "rpc/principal.h"
 
 namespace faultd {
 namespace {
+
+using grpc::experimental::FileWatcherCertificateProvider;
 
 constexpr unsigned kRefreshSeconds = 1;
 
@@ -83,6 +93,32 @@ Status CheckRevocation(const TlsConfig& config, grpc::string_ref certificate,
       X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
 }
 
+// On a thread that has nothing of ours while it waits for the disk.
+Status CheckRevocationApart(const TlsConfig& config, grpc::string_ref certificate,
+                            grpc::string_ref chain) {
+  constexpr std::chrono::seconds kPatience{2};
+  constexpr int kMostChecks = 64;
+  static std::atomic<int> checks = 0;
+  const Status unanswered =
+      absl::UnavailableError(StrCat("the disk with ", config.crl, " does not answer"));
+  struct Place {
+    Place() : number(++checks) {}
+    ~Place() { --checks; }
+    const int number;
+  };
+  const auto place = std::make_shared<Place>();
+  if (place->number > kMostChecks) return unanswered;
+  std::promise<Status> checked;
+  std::future<Status> status = checked.get_future();
+  RETURN_IF_ERROR(StartDetachedThread([config, place, checked = std::move(checked),
+                                       leaf = std::string(certificate.data(), certificate.size()),
+                                       rest = std::string(chain.data(), chain.size())]() mutable {
+    KeepStandardDescriptors().IgnoreError();
+    checked.set_value(CheckRevocation(config, leaf, rest));
+  }));
+  return status.wait_for(kPatience) == std::future_status::ready ? status.get() : unanswered;
+}
+
 // What gRPC asks once the handshake is done and the chain is verified.
 class ClientVerifier final : public grpc::experimental::ExternalCertificateVerifier {
  public:
@@ -116,19 +152,35 @@ class ClientVerifier final : public grpc::experimental::ExternalCertificateVerif
     }
     if (!config_.allow.empty() && !AnyMatches(config_.allow, names))
       return absl::PermissionDeniedError(StrCat(names.front(), " is not in tcp.allow"));
-    return config_.crl.empty() ? absl::OkStatus() : CheckRevocation(config_, certificate, chain);
+    return config_.crl.empty() ? absl::OkStatus()
+                               : CheckRevocationApart(config_, certificate, chain);
   }
 
   const TlsConfig config_;
 };
 
+// Its thread reads the files every second, and has the descriptors of the one that makes it: here
+// nothing of ours, for it may wait for the disk.
+StatusOr<std::shared_ptr<FileWatcherCertificateProvider>> WatchFiles(const TlsConfig& config) {
+  grpc_init();  // what gRPC opens at its start is for all of its threads
+  std::shared_ptr<FileWatcherCertificateProvider> watcher;
+  StatusOr<std::thread> maker = StartThread([&] {
+    KeepStandardDescriptors().IgnoreError();
+    watcher = std::make_shared<FileWatcherCertificateProvider>(config.key, config.certificate,
+                                                               config.client_ca, kRefreshSeconds);
+  });
+  if (maker.ok()) maker->join();
+  grpc_shutdown();
+  RETURN_IF_ERROR(Annotate(maker.status(), "watch the files of tcp"));
+  return watcher;
+}
+
 }  // namespace
 
 StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const TlsConfig& config) {
   RETURN_IF_ERROR(CheckFiles(config));
-  grpc::experimental::TlsServerCredentialsOptions options(
-      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-          config.key, config.certificate, config.client_ca, kRefreshSeconds));
+  ASSIGN_OR_RETURN(auto files, WatchFiles(config));
+  grpc::experimental::TlsServerCredentialsOptions options(std::move(files));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);

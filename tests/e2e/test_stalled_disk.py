@@ -8,7 +8,8 @@ import time
 import unittest
 
 import lab
-from lab import REVERTED, fault_pb2, pb, wait_for
+import test_remote
+from lab import REVERTED, fault_pb2, pb, probe_service_pb, wait_for
 
 
 class DiskTest(lab.HostTest):
@@ -39,6 +40,12 @@ class StalledDiskTest(DiskTest):
     def tearDown(self):
         self.daemon.stop()
         super().tearDown()
+
+    def restart(self, config=""):
+        self.daemon.stop()
+        with open(self.daemon.config, "w", encoding="utf8") as file:
+            file.write(config)
+        self.daemon.start()
 
     @contextlib.contextmanager
     def stalled(self, disk=None):
@@ -161,13 +168,90 @@ class StalledDiskTest(DiskTest):
         self.assertIn("the name db.test does not resolve: no answer from the resolver", raised.exception.details())
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
         self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
+        self.check_kill_while_it_is_read(server, 4)
+
+    def check_kill_while_it_is_read(self, server, n):
+        """The kernel ends the fault, although a thread waits for the disk."""
         server.read(1 << 17)
         self.daemon.process.kill()
-        wait_for(lambda: self.reachable(4), "the kernel ends the fault")
+        wait_for(lambda: self.reachable(n), "the kernel ends the fault")
         wait_for(lambda: not self.daemon.guardians(), "the guardian is done")
         self.assertEqual(lab.snapshot(), self.before)
         server.close()
         self.daemon.wait()
+
+    def test_disk_with_the_names_of_users(self):
+        ends = self.blackhole(3, lease=3)
+        stays = self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system("/etc/passwd"))
+        with lab.grpc.insecure_channel(f"unix:{self.daemon.socket}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            reverted = lab.Stubs(channel).faults.RevertFault(pb.RevertFaultRequest(id=stays.id), timeout=lab.DEADLINE)
+            self.assertEqual(reverted.fault.state, REVERTED)
+        self.assertIn("uid=0(?)", self.daemon.read_log())
+        self.blackhole(5)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.check_kill_while_it_is_read(server, 5)
+
+    def check_probe(self, file):
+        """A probe goes by a file that does not answer."""
+        self.restart('[[probe]]\nname = "db"\ntarget = "db.test:5432"\ninterval = "1s"\ntimeout = "300ms"\n')
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system(file))
+        name = "look up db.test: the disk with the files of the host does not answer"
+        wait_for(lambda: name in [result.error for result in self.last_results()], "the probe fails")
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.check_kill_while_it_is_read(server, 4)
+
+    def last_results(self):
+        [probe] = self.daemon.probes.ListProbes(probe_service_pb.ListProbesRequest(), timeout=lab.DEADLINE).probes
+        return probe.results
+
+    def test_disk_with_the_names_that_a_probe_needs(self):
+        self.check_probe("/etc/hosts")
+
+    def test_disk_with_the_name_servers_that_a_probe_needs(self):
+        self.check_probe("/etc/resolv.conf")
+
+    def test_disk_with_credentials(self):
+        credentials = os.path.join(self.daemon.directory, "credentials")
+        with open(credentials, "w", encoding="utf8"):
+            pass
+        self.daemon.environment |= {"AWS_SHARED_CREDENTIALS_FILE": credentials, "AWS_REGION": "eu-west-1"}
+        self.restart()
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system(credentials))
+        request = pb.InjectFaultRequest(spec=lab.spec("cpu", load_percent=10, core_count=1))
+        request.duration.seconds = 60
+        request.guards.add().alarm.alarm = "checkout"
+        waiting = self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.assertFalse(waiting.done())
+        self.check_kill_while_it_is_read(server, 4)
+
+    def check_certificates(self, file):
+        """The daemon goes by a file of its TLS that does not answer."""
+        authority = test_remote.Authority()
+        self.addCleanup(authority.folder.cleanup)
+        lab.run("ip", "link", "set", "lo", "up")
+        self.restart(test_remote.config(authority.directory))
+        test_remote.get_agent(authority.connect("operator"))
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        credentials = authority.credentials("operator")
+        _, server = self.enterContext(lab.silent_file_system(os.path.join(authority.directory, file)))
+        with lab.grpc.secure_channel(f"localhost:{test_remote.PORT}", credentials) as channel:
+            waiting = lab.Stubs(channel).agents.GetAgent.future(lab.agent_pb.GetAgentRequest(), timeout=lab.DEADLINE)
+            self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+            self.check_kill_while_it_is_read(server, 4)
+            waiting.cancel()
+
+    def test_disk_with_the_revocation_list(self):
+        self.check_certificates("crl.pem")
+
+    def test_disk_with_the_key_of_the_server(self):
+        self.check_certificates("server.key")
 
     def test_disk_that_is_not_asked_because_too_many_do_not_answer(self):
         other = self.enterContext(lab.file_system())

@@ -2,6 +2,7 @@
 // without the id: w has it as it is, q without the question, which is put in its place. c-ares,
 // which reads it, is used as it is.
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <functional>
@@ -38,6 +39,11 @@ class NameServer {
 
   const std::string& address() const { return address_; }
 
+  bool IsAsked() const {
+    pollfd question{fd_.get(), POLLIN, 0};
+    return poll(&question, 1, 0) > 0;
+  }
+
   // Answers everything that was asked; without an answer, forgets it.
   void AnswerAll(const std::function<std::string(std::string_view question)>& answer) {
     char question[512];
@@ -69,9 +75,10 @@ std::string Answer(bool with_question, std::string_view question, std::string_vi
 
 void LookUp(bool with_question, std::string_view input) {
   constexpr int kRounds = 16;
+  constexpr std::chrono::milliseconds kPatience{10};  // the question may be on its way
   static NameServer server;
   server.AnswerAll(nullptr);
-  boost::asio::io_context context;
+  static boost::asio::io_context context;  // its thread reads resolv.conf
   auto client = std::make_unique<DnsClient>(
       context, DnsClient::Options{
                    .hosts_file = false, .servers = server.address(), .resolv_conf = "/dev/null"});
@@ -83,6 +90,8 @@ void LookUp(bool with_question, std::string_view input) {
         Check(failed == nullptr, "a lookup throws nothing");
         result = std::move(found);
       });
+  context.restart();
+  while (!result && !server.IsAsked()) context.run_one_for(kPatience);
   for (int i = 0; i < kRounds && !result; ++i) {
     context.restart();
     context.poll();
