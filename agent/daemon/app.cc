@@ -24,7 +24,6 @@
 #include "base/threads.h"
 #include "daemon/agent_description.h"
 #include "daemon/asio_loop.h"
-#include "daemon/asio_resolver.h"
 #include "daemon/fault_ends.h"
 #include "daemon/guardian_process.h"
 #include "daemon/host_resolver.h"
@@ -34,6 +33,7 @@
 #include "daemon/policy_file.h"
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
+#include "daemon/system_resolver.h"
 #include "daemon/tcp_listener.h"
 #include "daemon/unix_listener.h"
 #include "daemon/worker_thread.h"
@@ -133,7 +133,7 @@ class App {
   SystemClock clock_;
   boost::asio::io_context context_{1};
   AsioLoop loop_;
-  AsioResolver dns_;
+  SystemResolver dns_;
   SystemdNotifier notifier_;
   std::string boot_id_;
   std::optional<FileLock> lock_;  // goes last

@@ -1,5 +1,9 @@
 #include "aws/credentials.h"
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "unit/aws/aws_fixture.h"
 
 namespace faultd {
@@ -26,13 +30,18 @@ class CredentialsTest : public AwsTest {
   }
   Reply Answer(const Request& request) override {
     if (failing_) return {500};
+    const std::lock_guard lock(mutex_);
     const auto found = answers_.find(request.target);
     return found == answers_.end() ? Reply{404} : found->second;
   }
+  void Give(const std::string& target, Reply answer) {
+    const std::lock_guard lock(mutex_);
+    answers_[target] = std::move(answer);
+  }
   void GiveRole(const std::string& id, std::chrono::nanoseconds life) {
-    answers_[kRoleFolder] = {200, "web\n"};
-    answers_[StrCat(kRoleFolder, "web")] = {
-        200, CredentialsJson(id, FormatTime(clock_.WallNow() + life))};
+    Give(kRoleFolder, {200, "web\n"});
+    Give(StrCat(kRoleFolder, "web"),
+         {200, CredentialsJson(id, FormatTime(clock_.WallNow() + life))});
   }
   StatusOr<Credentials> Fetch() {
     const auto chain = MakeChain();
@@ -43,6 +52,7 @@ class CredentialsTest : public AwsTest {
     return credentials.ok() ? credentials->key.id : std::string(credentials.status().message());
   }
 
+  std::mutex mutex_;  // the stand-in's thread answers
   std::map<std::string, Reply> answers_;
   bool failing_ = false;
 };
@@ -58,11 +68,11 @@ TEST_F(CredentialsTest, ComeFromTheInstanceRole) {
 }
 
 TEST_F(CredentialsTest, SayWhyTheInstanceHasNone) {
-  answers_[StrCat(kRoleFolder, "web")] = {
-      200, R"({"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"})"};
+  Give(StrCat(kRoleFolder, "web"),
+       {200, R"({"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"})"});
   EXPECT_EQ(FetchId(),
             "role web of the instance: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role");
-  answers_[StrCat(kRoleFolder, "web")] = {200, "<html>"};
+  Give(StrCat(kRoleFolder, "web"), {200, "<html>"});
   EXPECT_EQ(FetchId(), "role web of the instance: the answer has no credentials");
   answers_.clear();
   EXPECT_EQ(FetchId(),
@@ -95,7 +105,7 @@ TEST_F(CredentialsTest, RefuseAProfileThatTakesAProgram) {
 
 TEST_F(CredentialsTest, ComeFromTheContainerAgent) {
   WriteFile("token", "Bearer 1\n");
-  answers_["/role?x=1"] = {200, CredentialsJson("ASIACONTAINER", "2031-01-01T00:00:00Z")};
+  Give("/role?x=1", {200, CredentialsJson("ASIACONTAINER", "2031-01-01T00:00:00Z")});
   environment_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = server_.url() + "/role?x=1";
   environment_["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "unused";
   environment_["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = folder_ + "/token";
@@ -121,13 +131,13 @@ TEST_F(CredentialsTest, ComeFromAWebIdentity) {
   WriteFile("identity", "header.body+/=\n");
   environment_["AWS_WEB_IDENTITY_TOKEN_FILE"] = folder_ + "/identity";
   environment_["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/x";
-  answers_["/"] = {
-      200,
-      "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
-      "<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>t</SessionToken>"
-      "<SecretAccessKey>s</SecretAccessKey><Expiration>2031-01-01T00:00:00Z</Expiration>"
-      "<AccessKeyId>ASIAWEB</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>"
-      "</AssumeRoleWithWebIdentityResponse>"};
+  Give("/",
+       {200,
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
+        "<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>t</SessionToken>"
+        "<SecretAccessKey>s</SecretAccessKey><Expiration>2031-01-01T00:00:00Z</Expiration>"
+        "<AccessKeyId>ASIAWEB</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>"
+        "</AssumeRoleWithWebIdentityResponse>"});
   EXPECT_EQ(FetchId(), "ASIAWEB");
   const Request request = server_.requests()[0];
   EXPECT_EQ(request.headers.count("authorization"), 0u);
@@ -135,9 +145,9 @@ TEST_F(CredentialsTest, ComeFromAWebIdentity) {
       request.body,
       "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%"
       "2Fx&RoleSessionName=faultd&WebIdentityToken=header.body%2B%2F%3D");
-  answers_["/"] = {400,
-                   "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>No "
-                   "provider</Message></Error></ErrorResponse>"};
+  Give("/", {400,
+             "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>No "
+             "provider</Message></Error></ErrorResponse>"});
   EXPECT_EQ(FetchId(), "web identity for arn:aws:iam::1:role/x: InvalidIdentityToken: No provider");
 }
 

@@ -1,4 +1,4 @@
-#include "daemon/asio_resolver.h"
+#include "daemon/system_resolver.h"
 
 #include <algorithm>
 #include <memory>
@@ -35,7 +35,7 @@ std::vector<IpPrefix> PrefixesOf(const NameLookup::Addresses& found) {
 
 }  // namespace
 
-void AsioResolver::Resolve(const std::string& name, Callback done) {
+void SystemResolver::Resolve(const std::string& name, Callback done) {
   auto query = std::make_shared<Query>();
   query->done = std::move(done);
   const auto answer = [query](StatusOr<std::vector<IpPrefix>> addresses) {

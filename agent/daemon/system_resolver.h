@@ -6,9 +6,9 @@
 namespace faultd {
 
 // The system's resolver, which NameLookup asks, with a bound on the time it takes.
-class AsioResolver final : public Resolver {
+class SystemResolver final : public Resolver {
  public:
-  explicit AsioResolver(AsioLoop& loop) : loop_(loop) {}
+  explicit SystemResolver(AsioLoop& loop) : loop_(loop) {}
   void Resolve(const std::string& name, Callback done) override;
 
   static constexpr std::chrono::seconds kTimeout{5};
