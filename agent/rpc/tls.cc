@@ -99,7 +99,7 @@ Status CheckRevocationApart(const TlsConfig& config, grpc::string_ref certificat
   constexpr std::chrono::seconds kPatience{2};
   constexpr int kMostChecks = 64;
   static std::atomic<int> checks = 0;
-  const Status unanswered =
+  Status unanswered =
       absl::UnavailableError(StrCat("the disk with ", config.crl, " does not answer"));
   struct Place {
     Place() : number(++checks) {}
@@ -116,7 +116,8 @@ Status CheckRevocationApart(const TlsConfig& config, grpc::string_ref certificat
     KeepStandardDescriptors().IgnoreError();
     checked.set_value(CheckRevocation(config, leaf, rest));
   }));
-  return status.wait_for(kPatience) == std::future_status::ready ? status.get() : unanswered;
+  if (status.wait_for(kPatience) == std::future_status::ready) return status.get();
+  return unanswered;
 }
 
 // What gRPC asks once the handshake is done and the chain is verified.
