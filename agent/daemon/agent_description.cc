@@ -7,22 +7,12 @@
 #include "base/file_io.h"
 #include "base/proto_time.h"
 #include "base/strings.h"
+#include "engine/journal.h"
 #include "faults/leftovers.h"
+#include "kernel/directory.h"
 
 namespace faultd {
 namespace {
-
-std::string PrettyName() {
-  const auto text = ReadSmallFile("/etc/os-release");
-  if (!text.ok()) return "";
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
-    if (!absl::ConsumePrefix(&line, "PRETTY_NAME=")) continue;
-    absl::ConsumePrefix(&line, "\"");
-    absl::ConsumeSuffix(&line, "\"");
-    return std::string(line);
-  }
-  return "";
-}
 
 v1::Capability::State ToProto(CapabilityState state) {
   switch (state) {
@@ -57,17 +47,35 @@ void AddLeftover(v1::Agent& agent, std::string_view type, const std::string& nam
 
 }  // namespace
 
-v1::Agent DescribeAgent(Host& host, Journal& journal, const std::string& boot_id,
-                        std::chrono::nanoseconds started, size_t active_faults, int guardian_pid) {
+std::string OsName() {
+  const auto text = ReadSmallFile("/etc/os-release");
+  if (!text.ok()) return "";
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    if (!absl::ConsumePrefix(&line, "PRETTY_NAME=")) continue;
+    absl::ConsumePrefix(&line, "\"");
+    absl::ConsumeSuffix(&line, "\"");
+    return std::string(line);
+  }
+  return "";
+}
+
+StatusOr<std::vector<std::string>> RecordsSetAside(const std::string& directory) {
+  ASSIGN_OR_RETURN(const auto opened, OpenDirectory(directory));
+  return Journal(*opened).ListSetAside();
+}
+
+v1::Agent DescribeAgent(Host& host, const AgentFacts& facts,
+                        const StatusOr<std::vector<std::string>>& set_aside, size_t active_faults,
+                        int guardian_pid) {
   v1::Agent agent;
   agent.set_version(FAULTD_VERSION);
   utsname names{};
   uname(&names);
   agent.set_hostname(names.nodename);
   agent.set_kernel(names.release);
-  agent.set_boot_id(boot_id);
-  agent.set_os(PrettyName());
-  *agent.mutable_start_time() = ToTimestamp(started);
+  agent.set_boot_id(facts.boot_id);
+  agent.set_os(facts.os);
+  *agent.mutable_start_time() = ToTimestamp(facts.started);
   for (const FaultKind* kind : FaultKinds())
     *agent.add_capabilities() = ToProto(*kind, kind->capability(host));
   agent.set_active_faults(static_cast<int>(active_faults));
@@ -78,11 +86,14 @@ v1::Agent DescribeAgent(Host& host, Journal& journal, const std::string& boot_id
                   "belongs to no active fault; restarting faultd removes it");
     }
   }
-  if (auto aside = journal.ListSetAside(); aside.ok()) {
-    for (const std::string& name : *aside) {
-      AddLeftover(agent, "set-aside record", name,
-                  "could not be read; look at it, then delete it from the journal directory");
-    }
+  constexpr char kSetAside[] = "set-aside record";
+  if (!set_aside.ok()) {
+    AddLeftover(agent, kSetAside, "?", ToStd(set_aside.status().message()));
+    return agent;
+  }
+  for (const std::string& name : *set_aside) {
+    AddLeftover(agent, kSetAside, name,
+                "could not be read; look at it, then delete it from the journal directory");
   }
   return agent;
 }

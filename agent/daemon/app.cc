@@ -126,6 +126,7 @@ class App {
   void RefreshProtection();
   void ReloadOnHangUp();
   boost::asio::awaitable<void> ReloadPolicy();
+  boost::asio::awaitable<void> Describe(std::function<void(v1::Agent)> done);
   void WaitForLever();
   void Stop();
 
@@ -136,6 +137,7 @@ class App {
   SystemResolver dns_;
   SystemdNotifier notifier_;
   std::string boot_id_;
+  AgentFacts facts_;
   std::optional<FileLock> lock_;  // goes last
   std::unique_ptr<Directory> state_directory_;
   std::unique_ptr<Directory> directory_;
@@ -178,6 +180,7 @@ Status App::Start() {
   RETURN_IF_ERROR(MakeDirectory(paths.directory, 0700));
   RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
   ASSIGN_OR_RETURN(boot_id_, ReadBootId());
+  facts_ = {.boot_id = boot_id_, .os = OsName(), .started = clock_.WallNow()};
   // First of all: the lock in a directory of somebody else would keep nobody out.
   ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
@@ -266,11 +269,8 @@ void App::StartServing() {
   access_.emplace(options_.config.access, peers_, *audit_);
   fault_service_.emplace(*engine_, loop_, clock_, *access_);
   agent_service_.emplace(
-      [this, started = clock_.WallNow()] {
-        v1::Agent agent = DescribeAgent(*host_, *journal_, boot_id_, started,
-                                        engine_->active_count(), guardian_->pid());
-        *agent.mutable_safety_lever() = lever_->state();
-        return agent;
+      [this](std::function<void(v1::Agent)> done) {
+        boost::asio::co_spawn(context_, Describe(std::move(done)), boost::asio::detached);
       },
       *engine_, loop_, *access_);
   probe_service_.emplace(*probes_, loop_, *access_);
@@ -354,6 +354,16 @@ void App::ReloadOnHangUp() {
     boost::asio::co_spawn(context_, ReloadPolicy(), boost::asio::detached);
     ReloadOnHangUp();
   });
+}
+
+boost::asio::awaitable<void> App::Describe(std::function<void(v1::Agent)> done) {
+  constexpr std::chrono::milliseconds kLongest{500};
+  const auto look = [directory = host_->journal_directory] { return RecordsSetAside(directory); };
+  const auto set_aside = co_await ReadHostFiles(look, std::chrono::steady_clock::now() + kLongest);
+  v1::Agent agent =
+      DescribeAgent(*host_, facts_, set_aside, engine_->active_count(), guardian_->pid());
+  *agent.mutable_safety_lever() = lever_->state();
+  done(std::move(agent));
 }
 
 boost::asio::awaitable<void> App::ReloadPolicy() {

@@ -8,8 +8,10 @@ grpc::ServerUnaryReactor* AgentService::GetAgent(grpc::CallbackServerContext* co
                                                  const v1::GetAgentRequest* request,
                                                  v1::GetAgentResponse* response) {
   return RunOnLoop(loop_, access_, context, *request, [=, this](std::shared_ptr<Call> call) {
-    *response->mutable_agent() = describe_();
-    call->Answer(absl::OkStatus());
+    describe_([=](v1::Agent agent) {
+      *response->mutable_agent() = std::move(agent);
+      call->Answer(absl::OkStatus());
+    });
   });
 }
 

@@ -9,11 +9,13 @@
 
 namespace faultd {
 
-// AgentService: who this daemon is, and its safety lever. `describe` fills the answer on the loop.
+// AgentService: who this daemon is, and its safety lever. `describe` is called on the loop, and
+// calls back there.
 class AgentService final : public v1::AgentService::CallbackService {
  public:
-  AgentService(std::function<v1::Agent()> describe, Engine& engine, Loop& loop,
-               const Access& access)
+  using Describe = std::function<void(std::function<void(v1::Agent)> done)>;
+
+  AgentService(Describe describe, Engine& engine, Loop& loop, const Access& access)
       : describe_(std::move(describe)), engine_(engine), loop_(loop), access_(access) {}
 
   grpc::ServerUnaryReactor* GetAgent(grpc::CallbackServerContext* context,
@@ -27,7 +29,7 @@ class AgentService final : public v1::AgentService::CallbackService {
   // Whether this caller may do this, and says it as it should be said.
   Status ValidateLever(const Caller& caller, const v1::SetSafetyLeverRequest& request) const;
 
-  const std::function<v1::Agent()> describe_;
+  const Describe describe_;
   Engine& engine_;
   Loop& loop_;
   const Access& access_;

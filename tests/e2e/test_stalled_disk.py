@@ -192,6 +192,13 @@ class StalledDiskTest(DiskTest):
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
         self.check_kill_while_it_is_read(server, 5)
 
+    def test_disk_with_the_name_of_the_system(self):
+        known = self.daemon.agent().os
+        ends = self.blackhole(3, lease=3)
+        self.enterContext(lab.silent_file_system(os.path.realpath("/etc/os-release")))
+        self.assertEqual(self.daemon.agent().os, known)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+
     def check_probe(self, file):
         """A probe goes by a file that does not answer."""
         self.restart('[[probe]]\nname = "db"\ntarget = "db.test:5432"\ninterval = "1s"\ntimeout = "300ms"\n')
