@@ -22,6 +22,7 @@ struct DiskJobs::Thread {
 DiskJobs::DiskJobs(asio::execution_context& context, const char* name)
     : asio::execution_context::service(context),
       loop_(static_cast<asio::io_context&>(context)),
+      wakes_(loop_),
       name_(name) {}
 
 DiskJobs::~DiskJobs() = default;

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace faultd {
 
@@ -42,6 +43,8 @@ class DiskJobs : public boost::asio::execution_context::service {
   void Answer(uint64_t number, const Status& status);
 
   boost::asio::io_context& loop_;
+  // With a timer the loop has the descriptors that wake it up, before the thread copies the table.
+  boost::asio::steady_timer wakes_;
   const char* const name_;
   std::shared_ptr<Thread> thread_;  // none: not started
   std::map<uint64_t, Done> waiting_;

@@ -12,6 +12,8 @@
 #include "base/unique_fd.h"
 #include "unit/http/await.h"
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace faultd {
 namespace {
@@ -39,6 +41,20 @@ TEST_F(NameLookupTest, KnowsTheHostsFile) {
   const auto found = Find("localhost");
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_THAT(*found, Contains(make_address("127.0.0.1")));
+}
+
+TEST_F(NameLookupTest, WakesALoopThatWaits) {
+  std::promise<void> answer;
+  ASSERT_TRUE(lookup().Start([&] { answer.get_future().wait(); }).ok());
+  bool found = false;
+  lookup().Find("127.0.0.1", [&](const auto&) { found = true; });
+  // The loop sleeps until the thread's answer comes, which has no descriptor that is opened here.
+  boost::asio::steady_timer longer(context_, kLongEnough);
+  longer.async_wait([](const auto&) {});
+  boost::asio::post(context_, [&] { answer.set_value(); });
+  const auto before = std::chrono::steady_clock::now();
+  while (!found) context_.run_one();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, kLongEnough);
 }
 
 TEST_F(NameLookupTest, AddressesAreTheirOwnNames) {
