@@ -126,22 +126,68 @@ TEST_F(DnsClientTest, ItsSocketsAreCloseOnExecAndGoWhenAllIsAnswered) {
   EXPECT_EQ(udp_sockets().size(), before);
 }
 
-TEST_F(DnsClientTest, FollowsResolvConf) {
-  std::string folder = testing::TempDir() + "/faultd-dns-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const std::string path = folder + "/resolv.conf";
+class ResolvConfTest : public DnsClientTest {
+ protected:
+  ResolvConfTest() { EXPECT_NE(mkdtemp(folder_.data()), nullptr); }
+  ~ResolvConfTest() override { std::filesystem::remove_all(folder_); }
+
+  // As an editor does, by a new file in the place of the old one.
+  void Write(const std::string& text) const {
+    std::ofstream(path() + ".new") << text;
+    std::filesystem::rename(path() + ".new", path());
+  }
+  void MakeClient(bool hosts_file) {
+    client_ = std::make_unique<DnsClient>(context_, DnsClient::Options{.hosts_file = hosts_file,
+                                                                       .servers = server_.address(),
+                                                                       .resolv_conf = path()});
+  }
+  std::string path() const { return folder_ + "/resolv.conf"; }
+
+  std::string folder_ = testing::TempDir() + "/faultd-dns-XXXXXX";
+};
+
+TEST_F(ResolvConfTest, IsFollowed) {
   // A name that the search list makes shows which file was read: the servers are the test's.
-  std::ofstream(path) << "search one.test\n";
+  Write("search one.test\n");
   server_.ipv4["db.one.test"] = "127.0.0.1";
   server_.ipv4["db.two.test"] = "127.0.0.2";
-  client_ = std::make_unique<DnsClient>(
-      context_,
-      DnsClient::Options{.hosts_file = false, .servers = server_.address(), .resolv_conf = path});
+  MakeClient(/*hosts_file=*/false);
   EXPECT_EQ(*Lookup("db"), std::vector{At("127.0.0.1", 80)});
-  std::ofstream(path + ".new") << "search two.test\n";
-  std::filesystem::rename(path + ".new", path);
+  Write("search two.test\n");
   EXPECT_EQ(*Lookup("db"), std::vector{At("127.0.0.2", 80)});
-  std::filesystem::remove_all(folder);
+}
+
+TEST_F(ResolvConfTest, ChangesUnderALookup) {
+  server_.silent = {"silent.test"};
+  server_.ipv4["quick.test"] = "127.0.0.9";
+  Write("search one.test\n");
+  MakeClient(/*hosts_file=*/false);
+  std::optional<Endpoints> hanging;
+  PendingCall call = StartCall<Endpoints>(
+      context_, client_->Lookup("silent.test", 80, std::chrono::steady_clock::now() + kLongEnough),
+      [&](Endpoints result) { hanging = std::move(result); });
+  RunUntil(context_, [&] { return server_.questions == 2; });
+  for (const char* search : {"search two.test\n", "search three.test\n"}) {
+    Write(search);
+    EXPECT_TRUE(Lookup("quick.test").ok());
+    EXPECT_FALSE(hanging.has_value());
+  }
+  client_.reset();
+  RunUntil(context_, [&] { return hanging.has_value(); });
+  EXPECT_TRUE(absl::IsUnavailable(hanging->status())) << hanging->status();
+}
+
+TEST_F(ResolvConfTest, SaysWhereToLook) {
+  server_.ipv4["db.test"] = "127.0.0.9";
+  Write("lookup file\n");
+  MakeClient(/*hosts_file=*/true);
+  EXPECT_EQ(Lookup("db.test").status(), absl::NotFoundError("look up db.test: no such name"));
+  EXPECT_EQ(server_.questions, 0);
+  Write("lookup bind file\n");
+  EXPECT_EQ(*Lookup("db.test"), std::vector{At("127.0.0.9", 80)});
+  server_.broken = {"broken.test"};
+  EXPECT_EQ(Lookup("broken.test").status(),
+            absl::UnavailableError("look up broken.test: no name server gives an answer"));
 }
 
 TEST_F(DnsClientTest, LooksIntoTheHostsFileUnlessTold) {
