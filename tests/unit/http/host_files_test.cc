@@ -1,15 +1,12 @@
 #include "http/host_files.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 
-#include "base/strings.h"
-#include "base/unique_fd.h"
 #include "http/pending_call.h"
 #include "unit/http/await.h"
 
@@ -22,8 +19,6 @@ using std::chrono::steady_clock;
 
 class HostFilesTest : public testing::Test {
  protected:
-  HostFiles& files() { return boost::asio::use_service<HostFiles>(context_); }
-
   boost::asio::io_context context_;
 };
 
@@ -41,17 +36,6 @@ TEST_F(HostFilesTest, AnswersWhatWasReadElsewhere) {
 TEST_F(HostFilesTest, PassesErrorsOn) {
   const auto fails = []() -> Text { return absl::NotFoundError("no such file"); };
   EXPECT_EQ(Await(context_, ReadHostFiles(fails)).status(), absl::NotFoundError("no such file"));
-}
-
-TEST_F(HostFilesTest, ReaderHasNoDescriptorThatIsOpenedLater) {
-  std::promise<pid_t> thread;
-  ASSERT_TRUE(files().Start([&] { thread.set_value(gettid()); }).ok());
-  const UniqueFd later(dup(STDIN_FILENO));
-  const std::filesystem::path descriptors =
-      StrCat("/proc/self/task/", thread.get_future().get(), "/fd");
-  EXPECT_TRUE(std::filesystem::exists(std::filesystem::symlink_status(descriptors / "1")));
-  EXPECT_FALSE(std::filesystem::exists(
-      std::filesystem::symlink_status(descriptors / std::to_string(later.get()))));
 }
 
 TEST_F(HostFilesTest, WaitsNoLongerThanAsked) {
