@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -41,6 +42,9 @@ struct Action {
   double share;
   std::vector<std::string> counters;
   std::vector<std::string> forwarded_counters;
+
+  // How many rules its chain has.
+  size_t rules() const { return share < 1 ? 2 : 1; }
 };
 
 // Adds the chain of this name, with what the action does.

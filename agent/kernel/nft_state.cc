@@ -51,16 +51,6 @@ Status DumpOfTable(NetlinkSocket& socket, uint8_t type, int table_attribute,
       restart);
 }
 
-bool Forwards(Payload expressions) {
-  bool forwards = false;
-  ForEachAttribute(expressions, [&](int, Payload expression) {
-    ForEachAttribute(expression, [&](int attribute, Payload data) {
-      forwards |= attribute == NFTA_EXPR_NAME && TextOf(data) == "fwd";
-    });
-  });
-  return forwards;
-}
-
 PacketCounter CounterOf(Payload attributes) {
   PacketCounter counter;
   ForEachAttribute(attributes, [&](int attribute, Payload data) {
@@ -91,34 +81,27 @@ StatusOr<std::optional<TableState>> FindTable(NetlinkSocket& socket) {
   return found;
 }
 
-StatusOr<ChainNames> ReadChains(NetlinkSocket& socket) {
-  ChainNames names;
+StatusOr<Chains> ReadChains(NetlinkSocket& socket) {
+  Chains chains;
   RETURN_IF_ERROR(DumpOfTable(
       socket, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, "list nftables chains",
       [&](Payload attributes) {
         std::string name;
         bool base = false;
+        uint32_t use = 0;
         ForEachAttribute(attributes, [&](int attribute, Payload data) {
           if (attribute == NFTA_CHAIN_NAME) name = TextOf(data);
+          if (attribute == NFTA_CHAIN_USE) use = Be32Of(data);
           base |= attribute == NFTA_CHAIN_HOOK;
         });
-        (base ? names.base : names.regular).push_back(std::move(name));
+        if (base) {
+          chains.base.insert(std::move(name));
+        } else {
+          chains.regular.emplace(std::move(name), use);
+        }
       },
-      [&] { names = {}; }));
-  return names;
-}
-
-StatusOr<size_t> CountForwards(NetlinkSocket& socket) {
-  size_t count = 0;
-  RETURN_IF_ERROR(DumpOfTable(
-      socket, NFT_MSG_GETRULE, NFTA_RULE_TABLE, "list nftables rules",
-      [&](Payload attributes) {
-        ForEachAttribute(attributes, [&](int attribute, Payload data) {
-          if (attribute == NFTA_RULE_EXPRESSIONS && Forwards(data)) ++count;
-        });
-      },
-      [&] { count = 0; }));
-  return count;
+      [&] { chains = {}; }));
+  return chains;
 }
 
 StatusOr<std::map<std::string, PacketCounter>> ReadCounters(NetlinkSocket& socket) {

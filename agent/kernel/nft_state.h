@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "base/status.h"
 #include "kernel/netlink.h"
@@ -20,14 +20,12 @@ struct TableState {
 // Nothing when there is no such table, or no nf_tables at all.
 StatusOr<std::optional<TableState>> FindTable(NetlinkSocket& socket);
 
-struct ChainNames {
-  std::vector<std::string> base;
-  std::vector<std::string> regular;
+struct Chains {
+  std::set<std::string> base;
+  // With the number of rules that use each: its own, and those that lead to it (NFTA_CHAIN_USE).
+  std::map<std::string, uint32_t> regular;
 };
-StatusOr<ChainNames> ReadChains(NetlinkSocket& socket);
-
-// Number of rules that forward packets.
-StatusOr<size_t> CountForwards(NetlinkSocket& socket);
+StatusOr<Chains> ReadChains(NetlinkSocket& socket);
 
 StatusOr<std::map<std::string, PacketCounter>> ReadCounters(NetlinkSocket& socket);
 

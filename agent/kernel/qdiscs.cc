@@ -133,7 +133,19 @@ std::optional<NetemState> ParseQdisc(Bytes attributes) {
   return state;
 }
 
+bool Near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+bool Near(nanoseconds a, nanoseconds b) {
+  return Near(static_cast<double>(a.count()), static_cast<double>(b.count()), 1000);
+}
+
 }  // namespace
+
+bool SameWithinRounding(const Netem& seen, const Netem& set) {
+  return Near(seen.delay, set.delay) && Near(seen.jitter, set.jitter) &&
+         Near(seen.loss, set.loss, 1e-6) &&
+         seen.burst_loss.has_value() == set.burst_loss.has_value() && seen.limit == set.limit;
+}
 
 LinuxQdiscs::LinuxQdiscs(NetlinkSocket socket) : socket_(std::move(socket)) {}
 
@@ -155,21 +167,20 @@ Status LinuxQdiscs::SetNetem(int ifindex, const Netem& netem) {
   return status;
 }
 
-StatusOr<NetemState> LinuxQdiscs::GetNetem(int ifindex) {
-  // The kernel sends its answer about a single qdisc to everybody who listens, so all are listed.
+StatusOr<std::map<int, NetemState>> LinuxQdiscs::ListNetem() {
   NetlinkMessage message(RTM_GETQDISC, NLM_F_DUMP);
   message.PutHeader(tcmsg{.tcm_family = AF_UNSPEC});
-  std::optional<NetemState> found;
+  std::map<int, NetemState> found;
   RETURN_IF_ERROR(socket_.Query(
-      message, StrCat("get qdisc of interface ", ifindex),
+      message, "list qdiscs",
       [&](const nlmsghdr* answer) {
         const auto header = HeaderOf<tcmsg>(answer);
-        if (header.tcm_ifindex != ifindex || header.tcm_parent != TC_H_ROOT) return;
-        if (auto state = ParseQdisc(AttributesOf(answer, sizeof(header)))) found = state;
+        if (header.tcm_parent != TC_H_ROOT) return;
+        if (auto state = ParseQdisc(AttributesOf(answer, sizeof(header))))
+          found[header.tcm_ifindex] = *std::move(state);
       },
-      [&] { found.reset(); }));
-  if (!found) return absl::NotFoundError(StrCat("interface ", ifindex, " has no netem"));
-  return *found;
+      [&] { found.clear(); }));
+  return found;
 }
 
 StatusOr<std::unique_ptr<Qdiscs>> OpenQdiscs() {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "base/status.h"
@@ -41,6 +42,10 @@ struct NetemState {
   uint32_t packets_queued = 0;
 };
 
+// Whether the kernel shows `seen` for what was set as `set`: it keeps probabilities as 32-bit
+// fractions and may round times to ticks of 64 ns.
+bool SameWithinRounding(const Netem& seen, const Netem& set);
+
 // Queueing disciplines of links of ours. Used from one thread.
 class Qdiscs {
  public:
@@ -50,8 +55,8 @@ class Qdiscs {
   // time: netem keeps what is not sent again. FAILED_PRECONDITION (PreconditionError "MODULE",
   // "sch_netem") when the kernel has no netem and it cannot be loaded.
   virtual Status SetNetem(int ifindex, const Netem& netem) = 0;
-  // NOT_FOUND when the link's root qdisc is not netem.
-  virtual StatusOr<NetemState> GetNetem(int ifindex) = 0;
+  // Of all links whose root qdisc is netem, ours or not, by ifindex.
+  virtual StatusOr<std::map<int, NetemState>> ListNetem() = 0;
 };
 
 }  // namespace faultd

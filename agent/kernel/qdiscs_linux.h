@@ -13,7 +13,7 @@ class LinuxQdiscs final : public Qdiscs {
   explicit LinuxQdiscs(NetlinkSocket socket);
 
   Status SetNetem(int ifindex, const Netem& netem) override;
-  StatusOr<NetemState> GetNetem(int ifindex) override;
+  StatusOr<std::map<int, NetemState>> ListNetem() override;
 
  private:
   NetlinkSocket socket_;

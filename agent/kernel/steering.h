@@ -47,7 +47,7 @@ struct PacketCounter {
 // What of ours was found in the kernel.
 struct SteeringState {
   bool present = false;  // anything at all
-  size_t rules = 0;      // rules or filters that forward
+  size_t rules = 0;      // rules of this process, or filters of ours, that forward
   std::vector<std::string>
       names;  // for people: "nftables table faultd", "flower filters on ens5 egress"
   // Counted since the counter's name first appeared in an applied table. Kept over later tables for

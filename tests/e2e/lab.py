@@ -382,6 +382,13 @@ class Daemon:
             last = event.fault if event.WhichOneof("event") == "fault" else last
         return last
 
+    def failure(self, id):
+        """Why the fault has failed, once the host is put back. This call is what has it looked at."""
+        self.get(id)
+        ended = self.wait_for_end(id)
+        assert ended.state == FAILED, ended
+        return ended.error.message
+
 
 def endpoint(text):
     """"10.9.0.2", "10.9.0.2:80", "10.9.0.2:80/tcp", "[fd00::2]:80", as a dictionary for Endpoint."""

@@ -296,6 +296,27 @@ class NftablesTest(NetemTest):
         self.daemon.wait_for_end(fault.id)
         self.assert_delays(self.paths[4, 3], 0, 0)
 
+    def test_latency_that_somebody_breaks_is_put_back(self):
+        """Packets that are sent to a link which is gone or down would vanish, and not only be late."""
+        for change, how in ((("ip", "link", "del", "{}"), "deleted"), (("ip", "link", "set", "{}", "down"), "brought down"),
+                            (("tc", "qdisc", "del", "dev", "{}", "root"), "removed netem from"),
+                            (("tc", "qdisc", "change", "dev", "{}", "root", "netem", "loss", "50%"), "changed netem on")):
+            with self.subTest(how=how):
+                fault = self.daemon.inject("latency", to=self.network.v4(3), delay=0.1)
+                link = fault.verification.detail.rpartition(" ")[2]
+                run(*(word.format(link) for word in change))
+                self.assertEqual(self.daemon.failure(fault.id), f"fault {fault.id}: somebody else has {how} link {link}")
+                self.assert_delays(self.paths[4, 3], 0, 0)
+
+    def test_fault_is_lost_with_its_interface(self):
+        for change in (("del", "extra0"), ("set", "extra0", "name", "renamed0")):
+            with self.subTest(change=change):
+                run("ip", "link", "add", "extra0", "type", "veth", "peer", "extra1")
+                fault = self.daemon.inject("latency", to="192.0.2.1", delay=0.1, interfaces=["extra0"])
+                run("ip", "link", *change)
+                self.assertEqual(self.daemon.failure(fault.id), f"the interface of fault {fault.id} is gone, or has another name")
+                run("ip", "link", "del", "renamed0", check=False)
+
     def test_container_behind_a_bridge(self):
         with contextlib.ExitStack() as stack:
             paths = {}

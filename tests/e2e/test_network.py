@@ -150,6 +150,26 @@ class NetworkTest(unittest.TestCase):
         self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_HANG)
         self.assertEqual(self.outcomes(self.network.v4(4)), self.ALL_OK)
 
+    def test_fault_is_lost_with_its_interface(self):
+        for change in (("del", "extra0"), ("set", "extra0", "name", "renamed0")):
+            with self.subTest(change=change):
+                lab.run("ip", "link", "add", "extra0", "type", "veth", "peer", "extra1")
+                other = self.daemon.inject("blackhole", to=self.network.v4(3))
+                fault = self.daemon.inject("blackhole", to="192.0.2.1", interfaces=["extra0"])
+                lab.run("ip", "link", *change)
+                self.assertEqual(self.daemon.failure(fault.id), f"the interface of fault {fault.id} is gone, or has another name")
+                self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_HANG)
+                self.daemon.revert(other.id)
+                lab.run("ip", "link", "del", "renamed0", check=False)
+
+    def test_fault_is_lost_when_somebody_changes_its_link(self):
+        for change, how in ((("del", "faultd-null"), "deleted"), (("set", "faultd-null", "up"), "brought up")):
+            with self.subTest(change=change):
+                fault = self.daemon.inject("blackhole", to=self.network.v4(3))
+                lab.run("ip", "link", *change)
+                self.assertEqual(self.daemon.failure(fault.id), f"fault {fault.id}: somebody else has {how} link faultd-null")
+                self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_OK)
+
     def test_uniform_loss_works_without_netem(self):
         sent = 2000
         fault = self.daemon.inject("loss", to=self.network.v4(3), percent=20.0)

@@ -41,6 +41,7 @@ class FakeKernel final : public Kernel {
   // A link of somebody else, of whatever kind.
   void AddLink(const Link& link) { state_.links[link.index] = link; }
   void RemoveLink(int index);
+  void RemoveNetem(int index) { state_.netem.erase(index); }
   void SetSpeed(const std::string& name, uint64_t bps) { speeds_[name] = bps; }
   void AddHook(const std::string& interface) { state_.hooks.insert(interface); }
   // What features() answers at the first call, and when asked again.
@@ -112,7 +113,7 @@ class FakeKernel final : public Kernel {
    public:
     explicit FakeQdiscs(FakeKernel& kernel) : kernel_(kernel) {}
     Status SetNetem(int ifindex, const Netem& netem) override;
-    StatusOr<NetemState> GetNetem(int ifindex) override;
+    StatusOr<std::map<int, NetemState>> ListNetem() override;
 
    private:
     FakeKernel& kernel_;

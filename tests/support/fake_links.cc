@@ -97,19 +97,22 @@ Status FakeKernel::FakeQdiscs::SetNetem(int ifindex, const Netem& netem) {
   });
 }
 
-StatusOr<NetemState> FakeKernel::FakeQdiscs::GetNetem(int ifindex) {
-  return kernel_.script_.Run(StrCat("get netem of ", ifindex), [&]() -> StatusOr<NetemState> {
-    const Netem* netem = kernel_.FindNetem(ifindex);
-    if (netem == nullptr) return absl::NotFoundError(StrCat(ifindex, " has no netem"));
-    NetemState state{.netem = *netem};
-    state.packets_queued = kernel_.queued_[ifindex];
-    const uint64_t all = kernel_.sent_[ifindex];
-    state.packets_dropped = static_cast<uint64_t>(static_cast<double>(all) * netem->loss);
-    state.packets_sent = all - state.packets_dropped;
-    // Times rounded to ticks of 64 ns, probabilities to 32 bits, as the real one does.
-    state.netem.delay -= state.netem.delay % std::chrono::nanoseconds(64);
-    state.netem.jitter -= state.netem.jitter % std::chrono::nanoseconds(64);
-    return state;
+StatusOr<std::map<int, NetemState>> FakeKernel::FakeQdiscs::ListNetem() {
+  using States = std::map<int, NetemState>;
+  return kernel_.script_.Run("list netem", [&]() -> StatusOr<States> {
+    States states;
+    for (const auto& [ifindex, netem] : kernel_.state_.netem) {
+      NetemState& state = states[ifindex];
+      state.netem = netem;
+      state.packets_queued = kernel_.queued_[ifindex];
+      const uint64_t all = kernel_.sent_[ifindex];
+      state.packets_dropped = static_cast<uint64_t>(static_cast<double>(all) * netem.loss);
+      state.packets_sent = all - state.packets_dropped;
+      // Times rounded to ticks of 64 ns, as the real one does.
+      state.netem.delay -= state.netem.delay % std::chrono::nanoseconds(64);
+      state.netem.jitter -= state.netem.jitter % std::chrono::nanoseconds(64);
+    }
+    return states;
   });
 }
 

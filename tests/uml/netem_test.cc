@@ -39,9 +39,14 @@ class NetemTest : public NetnsTest {
   NetemState SetAndGet(int ifindex, const Netem& netem) {
     const Status set = qdiscs_->SetNetem(ifindex, netem);
     EXPECT_TRUE(set.ok()) << set;
-    auto state = qdiscs_->GetNetem(ifindex);
-    EXPECT_TRUE(state.ok()) << state.status();
-    return state.ok() ? *state : NetemState{};
+    return Get(ifindex);
+  }
+
+  NetemState Get(int ifindex) {
+    const auto states = qdiscs_->ListNetem();
+    EXPECT_TRUE(states.ok()) << states.status();
+    EXPECT_TRUE(states.ok() && states->contains(ifindex));
+    return states.ok() && states->contains(ifindex) ? states->at(ifindex) : NetemState{};
   }
 
   // Sets netem on our side of a pair of hosts and answers the round-trip times of pings in ms.
@@ -183,19 +188,17 @@ TEST_F(NetemTest, DelaysPackets) {
   ASSERT_EQ(times.size(), 20U);
   EXPECT_GE(*std::min_element(times.begin(), times.end()), 1000);
   EXPECT_LE(Quantile(times, 0.5), 1500);  // once, and not on the way back too
-  const auto state = qdiscs_->GetNetem(v0_);
-  ASSERT_TRUE(state.ok());
-  EXPECT_GE(state->packets_sent, 20U);
-  EXPECT_EQ(state->packets_dropped, 0U);
+  const NetemState state = Get(v0_);
+  EXPECT_GE(state.packets_sent, 20U);
+  EXPECT_EQ(state.packets_dropped, 0U);
 }
 
 TEST_F(NetemTest, LosesPackets) {
   const std::vector<double> times = Ping({.loss = 0.2}, 2000);
   const auto lost = static_cast<double>(2000 - times.size()) / 2000;
   EXPECT_NEAR(lost, 0.2, 0.04);  // 4.5 standard deviations
-  const auto state = qdiscs_->GetNetem(v0_);
-  ASSERT_TRUE(state.ok());
-  EXPECT_NEAR(static_cast<double>(state->packets_dropped), static_cast<double>(2000 - times.size()),
+  const NetemState state = Get(v0_);
+  EXPECT_NEAR(static_cast<double>(state.packets_dropped), static_cast<double>(2000 - times.size()),
               5);  // IPv6 says a few words on the link as well
 }
 
@@ -208,10 +211,9 @@ TEST_F(NetemTest, LosesPacketsInBursts) {
 
 TEST_F(NetemTest, HoldsPacketsBackAndCountsThem) {
   Ping({.delay = std::chrono::seconds(30), .limit = 3}, 10);
-  const auto state = qdiscs_->GetNetem(v0_);
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->packets_queued, 3U);
-  EXPECT_GE(state->packets_dropped, 7U);
+  const NetemState state = Get(v0_);
+  EXPECT_EQ(state.packets_queued, 3U);
+  EXPECT_GE(state.packets_dropped, 7U);
 }
 
 // So large that a busy machine, which holds packets up for tens of milliseconds, cannot matter.

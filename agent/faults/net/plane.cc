@@ -11,13 +11,14 @@ namespace {
 // How long a deletion may take in the background before it is asked for again.
 constexpr std::chrono::seconds kDeletionPatience{1};
 
-bool Contains(const std::vector<Link>& links, const Link& link) {
-  return std::any_of(links.begin(), links.end(), [&](const Link& each) {
-    return each.index == link.index && each.name == link.name;
-  });
-}
-
 }  // namespace
+
+StatusOr<NetworkPlane::PresentLinks> NetworkPlane::ListLinks() {
+  ASSIGN_OR_RETURN(std::vector<Link> list, kernel_.links().List());
+  PresentLinks links;
+  for (Link& link : list) links.emplace(link.index, std::move(link));
+  return links;
+}
 
 Status NetworkPlane::Set(PlacedFault placed) {
   const std::string id = placed.fault.id;
@@ -82,7 +83,7 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
                              std::vector<std::string> order, const std::string& cause,
                              bool may_create_links) {
   clean_ = false;
-  steering_.Forget();
+  look_.Forget();
   waiting_.Forget();
   Draft draft{.may_create_links = may_create_links};
   Status status = BuildDraft(faults, order, cause, draft);
@@ -126,14 +127,17 @@ Status NetworkPlane::Verify(const SteeringTable& table) {
 }
 
 void NetworkPlane::RetireUnused(const FaultLinks& wanted, const std::string& cause) {
+  std::optional<PresentNetem> present;
   for (auto& [members, link] : links_) {
     const auto kept = wanted.find(members);
     if (kept != wanted.end() && kept->second.link.index == link.link.index) continue;
     const auto longest =
         std::min<std::chrono::nanoseconds>(link.netem.delay + link.netem.jitter, kMaxDrain);
     if (link.has_netem) {
-      if (auto state = kernel_.qdiscs().GetNetem(link.link.index); state.ok()) {
-        for (const std::string& id : members) AddNetemState(link.netem, *state, earlier_[id]);
+      if (!present) present = kernel_.qdiscs().ListNetem().value_or(PresentNetem());
+      if (const auto state = present->find(link.link.index); state != present->end()) {
+        for (const std::string& id : members)
+          AddNetemState(link.netem, state->second, earlier_[id]);
       }
     }
     retiring_.push_back({link, members, cause, clock_.Now() + longest});
@@ -172,21 +176,25 @@ std::set<std::string> NetworkPlane::WaitingForLinks() const {
 }
 
 Status NetworkPlane::AdvanceRetiring(const std::string& id) {
-  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
-  std::erase_if(retiring_,
-                [&](const RetiringLink& each) { return !Contains(present, each.link.link); });
+  ASSIGN_OR_RETURN(const PresentLinks present, ListLinks());
+  std::erase_if(retiring_, [&](const RetiringLink& each) {
+    const auto found = present.find(each.link.link.index);
+    return found == present.end() || found->second.name != each.link.link.name;
+  });
   // What was made though the answer was an error.
   const std::set<int> known = KnownLinks();
-  for (const Link& link : present) {
-    if (IsOurs(link) && !known.contains(link.index)) retiring_.push_back({{.link = link}, {}, id});
+  for (const auto& [index, link] : present) {
+    if (IsOurs(link) && !known.contains(index)) retiring_.push_back({{.link = link}, {}, id});
   }
+  std::optional<PresentNetem> netem;
   std::vector<int> drained;
   for (RetiringLink& each : retiring_) {
     if (clock_.Now() < each.deleting_until) continue;
     bool empty = !each.link.has_netem || clock_.Now() >= each.drained_by;
     if (!empty) {
-      auto state = kernel_.qdiscs().GetNetem(each.link.link.index);
-      empty = !state.ok() || state->packets_queued == 0;
+      if (!netem) netem = kernel_.qdiscs().ListNetem().value_or(PresentNetem());
+      const auto state = netem->find(each.link.link.index);
+      empty = state == netem->end() || state->second.packets_queued == 0;
     }
     if (empty) {
       each.deleting_until = clock_.Now() + kDeletionPatience;

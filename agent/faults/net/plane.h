@@ -52,8 +52,9 @@ class NetworkPlane {
   const std::vector<PacketMatch>& protect() const { return protect_; }
 
   // What the fault has done so far, and where it is in the kernel in words. NOT_FOUND when it is
-  // not active, DATA_LOSS when it should be but the kernel does not have it. With many faults the
-  // counters may be those of a look at the kernel a moment ago.
+  // not active, DATA_LOSS when it should be but the kernel does not have it, or has its links
+  // otherwise than they were made, so that its packets suffer something else. With many faults what
+  // is told may be that of a look at the kernel a moment ago.
   StatusOr<v1::NetworkEffect> Observe(const std::string& id);
   StatusOr<std::string> Describe(const std::string& id);
 
@@ -65,6 +66,8 @@ class NetworkPlane {
   static constexpr std::chrono::milliseconds kMaxDrain{1000};
 
  private:
+  using PresentLinks = std::map<int, Link>;  // by their index
+  using PresentNetem = std::map<int, NetemState>;
   // Ids of the faults that a link serves, in the order of injection; empty for the link into which
   // blackholed packets go.
   using Members = std::vector<std::string>;
@@ -72,6 +75,8 @@ class NetworkPlane {
     Link link;
     Netem netem;
     bool has_netem = false;
+    // Whether it is there, and up or down, as it was made.
+    bool IsAmong(const PresentLinks& present) const;
   };
   using FaultLinks = std::map<Members, FaultLink>;
   struct RetiringLink {
@@ -81,8 +86,15 @@ class NetworkPlane {
     BootTime drained_by{0};
     BootTime deleting_until{0};  // 0: not asked for yet; when it passes, it is asked for again
   };
+  // What was seen in the kernel.
+  struct Look {
+    SteeringState steering;
+    PresentLinks links;
+    PresentNetem netem;
+  };
   // What the kernel should hold, with the links made for it; not yet applied.
   struct Draft {
+    PresentLinks present;  // before
     bool may_create_links = true;
     bool complete = true;
     SteeringTable table;
@@ -90,6 +102,7 @@ class NetworkPlane {
     std::vector<Link> created;
   };
 
+  StatusOr<PresentLinks> ListLinks();
   // plane.cc
   Status Install(std::map<std::string, PlacedFault> faults, std::vector<std::string> order,
                  const std::string& cause, bool may_create_links = true);
@@ -105,7 +118,12 @@ class NetworkPlane {
   std::set<int> KnownLinks() const;
 
   // plane_observe.cc
-  Status CheckRules(const std::string& id, const SteeringState& state);
+  StatusOr<Look> LookAtKernel();
+  Status CheckRules(const std::string& id, const Look& look) const;
+  // Where its packets go: one index for each rule that sends them.
+  std::multiset<int> LinksOf(const std::string& id) const;
+  // OK, or what of the link is not as it was made.
+  static Status CheckLink(const FaultLink& link, const Look& look);
   static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
 
   // The counter of dropped packets; no id begins with an underscore.
@@ -137,7 +155,7 @@ class NetworkPlane {
   uint64_t speed_bps_ = 0;  // of the fastest interface in use
   bool complete_ = true;    // else packets are left alone for want of a link
   bool clean_ = false;      // nothing of ours was seen in the kernel since the last change
-  RecentLook<SteeringState> steering_;
+  RecentLook<Look> look_;
   std::map<std::string, v1::NetworkEffect> earlier_;  // of links that are gone, per fault
 };
 

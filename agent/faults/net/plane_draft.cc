@@ -12,20 +12,10 @@ namespace faultd {
 namespace {
 
 // Links in a network namespace are few enough for a search by name.
-const Link* FindLink(const std::vector<Link>& links, std::string_view name) {
-  auto found =
-      std::find_if(links.begin(), links.end(), [&](const Link& each) { return each.name == name; });
-  return found == links.end() ? nullptr : &*found;
-}
-
-bool Near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
-
-// The kernel keeps probabilities as 32-bit fractions and may round times to ticks of 64 ns.
-bool SameWithinRounding(const Netem& a, const Netem& b) {
-  return Near(static_cast<double>(a.delay.count()), static_cast<double>(b.delay.count()), 1000) &&
-         Near(static_cast<double>(a.jitter.count()), static_cast<double>(b.jitter.count()), 1000) &&
-         Near(a.loss, b.loss, 1e-6) && a.burst_loss.has_value() == b.burst_loss.has_value() &&
-         a.limit == b.limit;
+const Link* FindLink(const std::map<int, Link>& links, std::string_view name) {
+  const auto found =
+      std::ranges::find_if(links, [&](const auto& each) { return each.second.name == name; });
+  return found == links.end() ? nullptr : &found->second;
 }
 
 // A link is not replaced, and what it holds back not disturbed, for the sake of its limit alone.
@@ -41,14 +31,14 @@ constexpr std::string_view kBlackholeName = "faultd-null";
 Status NetworkPlane::BuildDraft(const std::map<std::string, PlacedFault>& faults,
                                 const std::vector<std::string>& order, const std::string& cause,
                                 Draft& draft) {
-  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
+  ASSIGN_OR_RETURN(draft.present, ListLinks());
   std::set<std::string> interfaces;
   for (const auto& [id, placed] : faults) {
     interfaces.insert(placed.interfaces.begin(), placed.interfaces.end());
   }
   // An interface that went away took its rules with it.
   std::erase_if(interfaces, [&](const std::string& interface) {
-    return FindLink(present, interface) == nullptr;
+    return FindLink(draft.present, interface) == nullptr;
   });
   if (auto added = faults.find(cause); added != faults.end()) {
     const std::vector<std::string>& names = added->second.interfaces;
@@ -63,10 +53,11 @@ Status NetworkPlane::BuildDraft(const std::map<std::string, PlacedFault>& faults
   // A link may serve several interfaces: the fastest decides.
   speed_bps_ = 0;
   for (const std::string& interface : interfaces) {
-    speed_bps_ = std::max(speed_bps_, kernel_.links().SpeedBps(*FindLink(present, interface)));
+    speed_bps_ =
+        std::max(speed_bps_, kernel_.links().SpeedBps(*FindLink(draft.present, interface)));
   }
   for (const std::string& interface : interfaces) {
-    const Link* link = FindLink(present, interface);
+    const Link* link = FindLink(draft.present, interface);
     for (Direction direction : {Direction::kEgress, Direction::kIngress}) {
       std::vector<NetworkFault> here;
       for (const std::string& id : order) {
@@ -129,8 +120,9 @@ StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& 
   netem.limit = QueueLimit(netem);
   if (auto known = draft.links.find(members); known != draft.links.end())
     return known->second.link.index;
-  if (auto kept = links_.find(members);
-      kept != links_.end() && SameButLimit(kept->second.netem, netem)) {
+  if (auto kept = links_.find(members); kept != links_.end() &&
+                                        SameButLimit(kept->second.netem, netem) &&
+                                        kept->second.IsAmong(draft.present)) {
     draft.links.insert(*kept);
     return kept->second.link.index;
   }
@@ -158,8 +150,9 @@ StatusOr<NetworkPlane::FaultLink> NetworkPlane::MakeLink(const Members& members,
   FaultLink made{*link, {}, netem != nullptr};
   if (netem == nullptr) return made;
   RETURN_IF_ERROR(kernel_.qdiscs().SetNetem(link->index, *netem));
-  ASSIGN_OR_RETURN(const NetemState seen, kernel_.qdiscs().GetNetem(link->index));
-  if (!SameWithinRounding(seen.netem, *netem)) {
+  ASSIGN_OR_RETURN(const PresentNetem present, kernel_.qdiscs().ListNetem());
+  const auto seen = present.find(link->index);
+  if (seen == present.end() || !SameWithinRounding(seen->second.netem, *netem)) {
     return absl::InternalError(
         StrCat("verify netem on ", link->name, ": the kernel has other parameters than were set"));
   }

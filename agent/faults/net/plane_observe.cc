@@ -23,24 +23,35 @@ PacketCounter CounterOf(const SteeringState& state, const std::string& name) {
 StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
   if (!active(id)) return NotActive(id);
   Complete();
-  ASSIGN_OR_RETURN(const SteeringState* seen,
-                   steering_.Get(clock_, [this] { return kernel_.steering().Read(); }));
-  const SteeringState& state = *seen;
-  RETURN_IF_ERROR(CheckRules(id, state));
+  ASSIGN_OR_RETURN(const Look* look, look_.Get(clock_, [this] { return LookAtKernel(); }));
+  RETURN_IF_ERROR(CheckRules(id, *look));
   v1::NetworkEffect effect;
   if (auto earlier = earlier_.find(id); earlier != earlier_.end()) effect = earlier->second;
-  const PacketCounter matched = CounterOf(state, id);
+  const PacketCounter matched = CounterOf(look->steering, id);
   effect.set_packets_matched(matched.packets);
   effect.set_bytes_matched(matched.bytes);
   effect.set_packets_dropped(effect.packets_dropped() +
-                             CounterOf(state, DroppedCounter(id)).packets);
+                             CounterOf(look->steering, DroppedCounter(id)).packets);
+  const std::multiset<int> used = LinksOf(id);
   for (const auto& [members, link] : links_) {
-    if (!link.has_netem || std::count(members.begin(), members.end(), id) == 0) continue;
-    ASSIGN_OR_RETURN(const NetemState netem, kernel_.qdiscs().GetNetem(link.link.index));
+    if (!used.contains(link.link.index)) continue;
+    RETURN_IF_ERROR(Annotate(CheckLink(link, *look), StrCat("fault ", id)));
+    if (!link.has_netem || members.empty()) continue;
+    const NetemState& netem = look->netem.at(link.link.index);
     AddNetemState(link.netem, netem, effect);
     effect.set_packets_queued(effect.packets_queued() + netem.packets_queued);
   }
   return effect;
+}
+
+StatusOr<NetworkPlane::Look> NetworkPlane::LookAtKernel() {
+  Look look;
+  ASSIGN_OR_RETURN(look.steering, kernel_.steering().Read());
+  ASSIGN_OR_RETURN(look.links, ListLinks());
+  if (std::ranges::any_of(links_, [](const auto& each) { return each.second.has_netem; })) {
+    ASSIGN_OR_RETURN(look.netem, kernel_.qdiscs().ListNetem());
+  }
+  return look;
 }
 
 void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
@@ -52,15 +63,21 @@ void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
   }
 }
 
-// An interface that goes away takes its rules along. That ends a fault when it was the last one,
-// and does not concern the faults on other interfaces.
-Status NetworkPlane::CheckRules(const std::string& id, const SteeringState& state) {
+// An interface that goes away takes its rules along, and as of Linux 6.16 nftables lets go of one
+// that gets another name. That ends a fault when it was the last one, and does not concern the
+// faults on other interfaces.
+Status NetworkPlane::CheckRules(const std::string& id, const Look& look) const {
   size_t expected = 0;
   bool in_table = false;
+  bool in_force = false;
   for (const SteeringChain& chain : table_) {
-    expected += chain.rules.size();
+    const auto found = look.links.find(chain.ifindex);
+    const bool hooked = found != look.links.end() && found->second.name == chain.interface;
+    if (hooked) expected += chain.rules.size();
     for (const SteeringRule& rule : chain.rules) {
-      in_table |= std::count(rule.counters.begin(), rule.counters.end(), id) > 0;
+      if (std::ranges::find(rule.counters, id) == rule.counters.end()) continue;
+      in_table = true;
+      in_force |= hooked;
     }
   }
   if (!in_table) {
@@ -68,51 +85,64 @@ Status NetworkPlane::CheckRules(const std::string& id, const SteeringState& stat
                                       " has no rules any more: its interface is "
                                       "gone, or no link could be made for its packets"));
   }
-  if (state.rules >= expected) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
-  size_t expected_still = 0;
-  bool in_force = false;
+  if (!in_force) {
+    return absl::DataLossError(
+        StrCat("the interface of fault ", id, " is gone, or has another name"));
+  }
+  if (look.steering.rules >= expected) return absl::OkStatus();
+  return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel"));
+}
+
+bool NetworkPlane::FaultLink::IsAmong(const PresentLinks& present) const {
+  const auto found = present.find(link.index);
+  return found != present.end() && found->second.kind == link.kind && found->second.up == link.up;
+}
+
+// A link that somebody else has changed makes a fault another one: packets sent to a link that is
+// gone or down vanish, and pass one that has no netem, or was down and is up.
+Status NetworkPlane::CheckLink(const FaultLink& link, const Look& look) {
+  const auto changed = [&](std::string_view how) {
+    return absl::DataLossError(StrCat("somebody else has ", how, " link ", link.link.name));
+  };
+  const auto present = look.links.find(link.link.index);
+  if (present == look.links.end()) return changed("deleted");
+  if (!link.IsAmong(look.links)) return changed(link.link.up ? "brought down" : "brought up");
+  if (!link.has_netem) return absl::OkStatus();
+  const auto netem = look.netem.find(link.link.index);
+  if (netem == look.netem.end()) return changed("removed netem from");
+  if (!SameWithinRounding(netem->second.netem, link.netem)) return changed("changed netem on");
+  return absl::OkStatus();
+}
+
+std::multiset<int> NetworkPlane::LinksOf(const std::string& id) const {
+  std::multiset<int> links;
   for (const SteeringChain& chain : table_) {
-    if (std::none_of(present.begin(), present.end(),
-                     [&](const Link& link) { return link.index == chain.ifindex; })) {
-      continue;
-    }
-    expected_still += chain.rules.size();
     for (const SteeringRule& rule : chain.rules) {
-      in_force |= std::count(rule.counters.begin(), rule.counters.end(), id) > 0;
+      if (std::ranges::find(rule.counters, id) != rule.counters.end())
+        links.insert(rule.link_index);
     }
   }
-  if (in_force && state.rules >= expected_still) return absl::OkStatus();
-  return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel",
-                                    in_force ? "" : ", as is the interface they were on"));
+  return links;
 }
 
 StatusOr<std::string> NetworkPlane::Describe(const std::string& id) {
   if (!active(id)) return NotActive(id);
-  size_t rules = 0;
-  std::set<int> used;
-  for (const SteeringChain& chain : table_) {
-    for (const SteeringRule& rule : chain.rules) {
-      if (std::count(rule.counters.begin(), rule.counters.end(), id) == 0) continue;
-      ++rules;
-      used.insert(rule.link_index);
-    }
-  }
+  const std::multiset<int> used = LinksOf(id);
   std::vector<std::string> links;
   for (const auto& [members, link] : links_) {
     if (!used.contains(link.link.index)) continue;
     links.push_back(StrCat(members.empty() ? "into " : "netem on ", link.link.name));
   }
-  return StrCat(rules, rules == 1 ? " rule in " : " rules in ", kernel_.steering().name(), ", ",
-                absl::StrJoin(links, ", "));
+  return StrCat(used.size(), used.size() == 1 ? " rule in " : " rules in ",
+                kernel_.steering().name(), ", ", absl::StrJoin(links, ", "));
 }
 
 StatusOr<std::vector<std::string>> NetworkPlane::FindLeftovers() {
   std::vector<std::string> leftovers;
-  ASSIGN_OR_RETURN(const std::vector<Link> present, kernel_.links().List());
+  ASSIGN_OR_RETURN(const PresentLinks present, ListLinks());
   const std::set<int> known = KnownLinks();
-  for (const Link& link : present) {
-    if (IsOurs(link) && !known.contains(link.index)) leftovers.push_back("link " + link.name);
+  for (const auto& [index, link] : present) {
+    if (IsOurs(link) && !known.contains(index)) leftovers.push_back("link " + link.name);
   }
   if (faults_.empty()) {
     ASSIGN_OR_RETURN(const SteeringState state, kernel_.steering().Read());

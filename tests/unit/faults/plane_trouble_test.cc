@@ -24,7 +24,7 @@ TEST_F(PlaneTroubleTest, FailedFaultLeavesTheOthersAsTheyWere) {
   ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
   const KernelState with_a = kernel.state();
   for (const char* call :
-       {"create link", "set netem", "get netem", "apply steering", "read steering"}) {
+       {"create link", "set netem", "list netem", "apply steering", "read steering"}) {
     SCOPED_TRACE(call);
     for (Failure failure : {Failure::kBefore, Failure::kAfter}) {
       script.Reset();
@@ -152,14 +152,76 @@ TEST_F(PlaneTroubleTest, FaultIsLostWithItsOnlyInterface) {
   ASSERT_TRUE(plane.Set(Place("b", "10.0.0.0/8", Delay(100), {"eth1"})).ok());
   kernel.RemoveInterface("eth0");
   EXPECT_EQ(plane.Observe("a").status(),
-            absl::DataLossError("the rules of fault a are gone from the kernel, as is the "
-                                "interface they were on"));
+            absl::DataLossError("the interface of fault a is gone, or has another name"));
   EXPECT_EQ(plane.Observe("b").status(), absl::OkStatus());
   RemoveFully("a");
   EXPECT_EQ(FateOf("10.0.0.1", Direction::kEgress, "eth1").netem.delay, milliseconds(100));
   RemoveFully("b");
   EXPECT_THAT(LinksOfOurs(), IsEmpty());
   EXPECT_TRUE(kernel.state().table.empty());
+}
+
+// Which nftables lets go of, as of Linux 6.16.
+TEST_F(PlaneTroubleTest, FaultIsLostWithTheNameOfItsInterface) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Blackhole())).ok());
+  Link link = kernel.state().links.begin()->second;
+  link.name = "renamed0";
+  kernel.AddLink(link);
+  EXPECT_EQ(plane.Observe("a").status(),
+            absl::DataLossError("the interface of fault a is gone, or has another name"));
+}
+
+TEST_F(PlaneTroubleTest, FaultIsLostWhenSomebodyChangesItsLink) {
+  struct Case {
+    const char* how;
+    std::function<void(const Link&)> change;
+  };
+  const Case cases[] = {
+      {"deleted link faultd", [&](const Link& link) { kernel.RemoveLink(link.index); }},
+      {"brought down link faultd",
+       [&](Link link) {
+         link.up = false;
+         kernel.AddLink(link);
+       }},
+      {"removed netem from link faultd", [&](const Link& link) { kernel.RemoveNetem(link.index); }},
+      {"changed netem on link faultd",
+       [&](const Link& link) { kernel.FindNetem(link.index)->loss = 1; }},
+  };
+  int number = 0;
+  for (const Case& each : cases) {
+    const std::string name = std::to_string(number++);
+    ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+    ASSERT_TRUE(plane.Set(Place("b", "11.0.0.0/8", Blackhole())).ok());
+    const auto links = kernel.state().links;
+    const auto link = std::ranges::find_if(
+        links, [&](const auto& entry) { return entry.second.name == "faultd" + name; });
+    ASSERT_NE(link, links.end());
+    each.change(link->second);
+    EXPECT_EQ(plane.Observe("a").status(),
+              absl::DataLossError(StrCat("fault a: somebody else has ", each.how, name)));
+    EXPECT_EQ(plane.Observe("b").status(), absl::OkStatus());
+    RemoveFully("a");
+    RemoveFully("b");
+    EXPECT_EQ(kernel.state(), before) << each.how;
+  }
+}
+
+TEST_F(PlaneTroubleTest, BlackholeIsLostWhenSomebodyBringsItsLinkUp) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Blackhole())).ok());
+  Link link = kernel.state().links.rbegin()->second;
+  link.up = true;
+  kernel.AddLink(link);
+  EXPECT_EQ(plane.Observe("a").status(),
+            absl::DataLossError("fault a: somebody else has brought up link faultd-null"));
+}
+
+TEST_F(PlaneTroubleTest, ChangeMakesAnewALinkThatSomebodyDeleted) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+  kernel.RemoveLink(kernel.state().links.rbegin()->first);
+  ASSERT_TRUE(FateOf("10.0.0.1").vanishes);
+  ASSERT_TRUE(plane.Set(Place("b", "11.0.0.0/8", Delay(200))).ok());
+  EXPECT_EQ(DelayTo("10.0.0.1"), milliseconds(100));
+  EXPECT_EQ(plane.Observe("a").status(), absl::OkStatus());
 }
 
 TEST_F(PlaneTroubleTest, FaultGoesOnOnTheInterfaceThatIsLeft) {
