@@ -1,6 +1,9 @@
 #pragma once
 
+#include <future>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -31,5 +34,20 @@ StatusOr<std::thread> StartDiskThread(absl::AnyInvocable<void()> run);
 // descriptors and of `others` (negative: none). RESOURCE_EXHAUSTED where the kernel has no memory
 // for that; then nothing has changed.
 Status KeepStandardDescriptors(std::vector<int> others = {});
+
+// What `ask` answers on a thread of its own that has nothing but the standard descriptors, so that
+// it may wait for a disk as long as it has to. What it uses it has to own. RESOURCE_EXHAUSTED when
+// no thread is to be had.
+template <typename Ask, typename Answer = std::invoke_result_t<Ask&>>
+StatusOr<std::future<Answer>> AskApart(Ask ask) {
+  std::promise<Answer> answered;
+  std::future<Answer> answer = answered.get_future();
+  RETURN_IF_ERROR(
+      StartDetachedThread([ask = std::move(ask), answered = std::move(answered)]() mutable {
+        KeepStandardDescriptors().IgnoreError();
+        answered.set_value(ask());
+      }));
+  return answer;
+}
 
 }  // namespace faultd

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -34,11 +33,11 @@
 #include "daemon/protection.h"
 #include "daemon/publishing.h"
 #include "daemon/system_resolver.h"
+#include "daemon/takeover.h"
 #include "daemon/tcp_listener.h"
 #include "daemon/unix_listener.h"
 #include "daemon/worker_thread.h"
 #include "engine/engine.h"
-#include "engine/recovery.h"
 #include "engine/state_paths.h"
 #include "guards/host_guards.h"
 #include "guards/host_probes.h"
@@ -75,40 +74,6 @@ std::string ProgramBeside(std::string_view name) {
   return StrCat(self.substr(0, self.rfind('/') + 1), name);
 }
 
-// A process that died a moment ago may have a guardian that is putting the host back right now.
-StatusOr<FileLock> TakeLock(const std::string& path) {
-  constexpr std::chrono::seconds kLongest{30};
-  StatusOr<FileLock> lock = FileLock::TryAcquire(path);
-  if (!absl::IsUnavailable(lock.status())) return lock;
-  spdlog::info("waiting for {}: another faultd or its guardian still holds it", path);
-  lock = FileLock::Acquire(path, kLongest);
-  if (!absl::IsUnavailable(lock.status())) return lock;
-  return absl::UnavailableError(
-      StrCat(path, " is held by another faultd; only one can run on a host"));
-}
-
-// Nothing is served before the host is as it was: tried until it is.
-Status RecoverAtStart(const StatePaths& paths, Journal& journal, const std::string& boot_id,
-                      const Clock& clock) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
-                   OpenLinuxKernelForRemoval(paths.directory));
-  NetworkPlane network(*kernel, clock);
-  Host host{*kernel, network};
-  for (int attempt = 0;; ++attempt) {
-    const Status status =
-        Recover(journal, host, boot_id, [](const std::string& line, const LogSubject& about) {
-          const LogAbout fault(about);
-          spdlog::warn("recovery: {}", line);
-        });
-    if (status.ok()) break;
-    spdlog::error("recovery: not done yet, trying again: {}", std::string(status.message()));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50 << std::min(attempt, 8)));
-  }
-  for (const std::string& directory : {paths.directory, paths.journal()})
-    RETURN_IF_ERROR(RemoveHalfWritten(directory));
-  return absl::OkStatus();
-}
-
 class App {
  public:
   explicit App(const AppOptions& options)
@@ -136,7 +101,6 @@ class App {
   AsioLoop loop_;
   SystemResolver dns_;
   SystemdNotifier notifier_;
-  std::string boot_id_;
   AgentFacts facts_;
   std::optional<FileLock> lock_;  // goes last
   std::unique_ptr<Directory> state_directory_;
@@ -179,8 +143,9 @@ Status App::Start() {
   const StatePaths paths{options_.state_dir};
   RETURN_IF_ERROR(MakeDirectory(paths.directory, 0700));
   RETURN_IF_ERROR(MakeDirectory(options_.runtime_dir, 0755));
-  ASSIGN_OR_RETURN(boot_id_, ReadBootId());
-  facts_ = {.boot_id = boot_id_, .os = OsName(), .started = clock_.WallNow()};
+  ASSIGN_OR_RETURN(facts_.boot_id, ReadBootId());
+  facts_.os = OsName();
+  facts_.started = clock_.WallNow();
   // First of all: the lock in a directory of somebody else would keep nobody out.
   ASSIGN_OR_RETURN(state_directory_, OpenDirectory(paths.directory));
   ASSIGN_OR_RETURN(directory_, OpenDirectory(paths.journal()));
@@ -195,7 +160,7 @@ Status App::Start() {
   lever_.emplace(*state_directory_);
   if (Status refusal = lever_->Refusal(); !refusal.ok())
     spdlog::warn("{}", std::string(refusal.message()));
-  RETURN_IF_ERROR(Annotate(RecoverAtStart(paths, *journal_, boot_id_, clock_), "recovery"));
+  RETURN_IF_ERROR(Annotate(PutHostBack(paths, *journal_, facts_.boot_id, clock_), "recovery"));
   const std::string stress =
       options_.stress.empty() ? ProgramBeside("faultd-stress") : options_.stress;
   ASSIGN_OR_RETURN(kernel_, OpenLinuxKernel(options_.config.steering,
@@ -207,7 +172,7 @@ Status App::Start() {
                      .network = *network_,
                      .ecs = &*ecs_,
                      .journal_directory = paths.journal()});
-  engine_.emplace(*host_, *journal_, *worker_, loop_, *resolver_, clock_, boot_id_,
+  engine_.emplace(*host_, *journal_, *worker_, loop_, *resolver_, clock_, facts_.boot_id,
                   options_.config.lookups);
   engine_->SetPolicy(options_.policy);
   engine_->SetSafetyLever(&*lever_);
@@ -223,9 +188,10 @@ Status App::Start() {
   RETURN_IF_ERROR(guardian_->Start());
   engine_->WatchRecords(
       [this](const std::string& id, Engine::RecordNews news) { guardian_->Tell(id, news); });
-  publishing_.emplace(loop_, clock_, *aws_, options_.config.publish,
-                      Publishing::Place{options_.state_dir, options_.config.socket_group, boot_id_},
-                      *engine_);
+  publishing_.emplace(
+      loop_, clock_, *aws_, options_.config.publish,
+      Publishing::Place{options_.state_dir, options_.config.socket_group, facts_.boot_id},
+      *engine_);
   publishing_->Start();
   probes_->Watch([this](const ProbeHistory& probe) { publishing_->Note(probe); });
   probes_->Start();

@@ -24,7 +24,11 @@ Status ErrorOf(int error, const std::string& name) {
   return unknown ? absl::NotFoundError(message) : absl::UnavailableError(message);
 }
 
-StatusOr<NameLookup::Addresses> LookUp(const std::string& name) {
+}  // namespace
+
+asio::execution_context::id NameLookup::id;
+
+StatusOr<NameLookup::Addresses> NameLookup::LookUp(const std::string& name) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -41,16 +45,8 @@ StatusOr<NameLookup::Addresses> LookUp(const std::string& name) {
   return addresses;
 }
 
-}  // namespace
-
-asio::execution_context::id NameLookup::id;
-
 void NameLookup::Find(const std::string& name, Callback done) {
-  auto found = std::make_shared<StatusOr<Addresses>>();
-  Do([name, found] { *found = LookUp(name); },
-     [found, done = std::move(done)](const Status& status) {
-       done(status.ok() ? std::move(*found) : status);
-     });
+  Ask([name] { return LookUp(name); }, std::move(done));
 }
 
 }  // namespace faultd

@@ -23,9 +23,11 @@ class NameLookup : public DiskJobs {
   explicit NameLookup(boost::asio::execution_context& context)
       : DiskJobs(context, "the thread that looks up names") {}
 
-  // Calls back on the loop of the context, with the addresses in the order which the resolver
-  // prefers. NOT_FOUND when there is no such name, UNAVAILABLE when nobody can be asked now, and
-  // what Do answers.
+  // The addresses in the order which the resolver prefers. NOT_FOUND when there is no such name,
+  // UNAVAILABLE when nobody can be asked now. Takes its time: for the thread of the jobs.
+  static StatusOr<Addresses> LookUp(const std::string& name);
+
+  // Calls back on the loop of the context, with what LookUp answers, or Do.
   void Find(const std::string& name, Callback done);
 };
 

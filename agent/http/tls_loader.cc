@@ -16,15 +16,15 @@ TlsLoader::TlsLoader(asio::io_context& context, TlsOptions options)
       loaded_(context, asio::steady_timer::time_point::max()) {}
 
 void TlsLoader::Load() {
-  auto made = std::make_shared<StatusOr<std::shared_ptr<asio::ssl::context>>>();
-  asio::use_service<HostFiles>(context_).Do(
-      [made, options = options_] { *made = MakeTlsContext(options); },
-      [weak = weak_from_this(), made](const Status& status) {
+  using Made = StatusOr<std::shared_ptr<asio::ssl::context>>;
+  asio::use_service<HostFiles>(context_).Ask(
+      [options = options_]() -> Made { return MakeTlsContext(options); },
+      [weak = weak_from_this()](Made made) {
         const auto self = weak.lock();
         if (self == nullptr) return;
         self->loading_ = false;
-        self->error_ = status.ok() ? made->status() : status;
-        if (self->error_.ok()) self->made_ = **made;
+        self->error_ = made.status();
+        if (made.ok()) self->made_ = *std::move(made);
         self->loaded_.cancel();
       });
 }

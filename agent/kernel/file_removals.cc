@@ -18,19 +18,12 @@ Status RemoveAll(const std::string& path) {
 }  // namespace
 
 StatusOr<bool> FileRemovals::Remove(const std::string& path) {
-  const auto [found, is_new] = running_.try_emplace(path);
-  if (is_new) {
-    std::promise<Status> done;
-    found->second = done.get_future();
+  auto found = running_.find(path);
+  if (found == running_.end()) {
     // Nobody waits for it, not even at the end: the disk may never answer.
-    const Status begun = StartDetachedThread([path, done = std::move(done)]() mutable {
-      KeepStandardDescriptors().IgnoreError();
-      done.set_value(RemoveAll(path));
-    });
-    if (!begun.ok()) {
-      running_.erase(found);
-      return RemoveTaggedDirectory(path);
-    }
+    auto removal = AskApart([path] { return RemoveAll(path); });
+    if (!removal.ok()) return RemoveTaggedDirectory(path);
+    found = running_.emplace(path, *std::move(removal)).first;
   }
   if (found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
   Status status = running_.extract(found).mapped().get();

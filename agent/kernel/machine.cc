@@ -184,12 +184,7 @@ class LinuxMachine final : public Machine {
           StrCat(directory, ": its file system was not asked, because those of ", kMostLooks,
                  " other directories do not answer; try again once one of them does"));
     }
-    std::promise<StatusOr<FileSystemFacts>> seen;
-    auto look = seen.get_future();
-    RETURN_IF_ERROR(StartDetachedThread([directory, seen = std::move(seen)]() mutable {
-      KeepStandardDescriptors().IgnoreError();
-      seen.set_value(ReadFileSystemOf(directory));
-    }));
+    ASSIGN_OR_RETURN(Look look, AskApart([directory] { return ReadFileSystemOf(directory); }));
     if (look.wait_for(kPatience) == std::future_status::ready) return look.get();
     looks_.emplace(directory, std::move(look));
     return unanswered;

@@ -108,14 +108,12 @@ Status CheckRevocationApart(const TlsConfig& config, grpc::string_ref certificat
   };
   const auto place = std::make_shared<Place>();
   if (place->number > kMostChecks) return unanswered;
-  std::promise<Status> checked;
-  std::future<Status> status = checked.get_future();
-  RETURN_IF_ERROR(StartDetachedThread([config, place, checked = std::move(checked),
-                                       leaf = std::string(certificate.data(), certificate.size()),
-                                       rest = std::string(chain.data(), chain.size())]() mutable {
-    KeepStandardDescriptors().IgnoreError();
-    checked.set_value(CheckRevocation(config, leaf, rest));
-  }));
+  ASSIGN_OR_RETURN(
+      std::future<Status> status,
+      AskApart([config, place, leaf = std::string(certificate.data(), certificate.size()),
+                rest = std::string(chain.data(), chain.size())] {
+        return CheckRevocation(config, leaf, rest);
+      }));
   if (status.wait_for(kPatience) == std::future_status::ready) return status.get();
   return unanswered;
 }
