@@ -66,7 +66,7 @@ std::vector<v1::Fault> Engine::List(bool include_ended) {
 }
 
 std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64_t& after) {
-  std::vector<const Entry*> chosen;
+  std::vector<Entry*> chosen;
   for (const auto& [id, entry] : entries_) {
     const bool wanted = include_ended || !IsOver(entry->fault.state());
     if (wanted && entry->number > after) chosen.push_back(entry.get());
@@ -77,7 +77,7 @@ std::vector<v1::Fault> Engine::ListPage(bool include_ended, size_t limit, uint64
   chosen.resize(std::min(chosen.size(), limit));
   std::vector<v1::Fault> faults;
   faults.reserve(chosen.size());
-  for (const Entry* entry : chosen) faults.push_back(Snapshot(*entry));
+  for (Entry* entry : chosen) faults.push_back(Snapshot(*entry));
   return faults;
 }
 
@@ -121,19 +121,22 @@ void Engine::Count(size_t active) {
   if (count_changed_) count_changed_(active_);
 }
 
-v1::Fault Engine::Snapshot(const Entry& entry) const {
-  v1::Fault fault = entry.fault;
-  if (!IsOver(fault.state())) {
+const v1::Fault& Engine::Snapshot(Entry& entry) const {
+  v1::Lease& lease = *entry.fault.mutable_lease();
+  if (IsOver(entry.fault.state())) {
+    lease.clear_remaining();
+    lease.clear_deadline();
+  } else {
     const auto remaining = std::max(entry.deadline - clock_.Now(), BootTime::zero());
-    *fault.mutable_lease()->mutable_remaining() = ToProto(remaining);
-    *fault.mutable_lease()->mutable_deadline() = ToTimestamp(clock_.WallNow() + remaining);
+    *lease.mutable_remaining() = ToProto(remaining);
+    *lease.mutable_deadline() = ToTimestamp(clock_.WallNow() + remaining);
   }
-  return fault;
+  return entry.fault;
 }
 
-void Engine::Notify(const Entry& entry) {
+void Engine::Notify(Entry& entry) {
   if (watches_.empty()) return;
-  const v1::Fault fault = Snapshot(entry);
+  const v1::Fault& fault = Snapshot(entry);
   for (const auto& [watch, each] : watches_) each(fault);
 }
 

@@ -128,7 +128,8 @@ class Engine {
   using SeenAddresses = std::map<std::string, BootTime>;
   struct Entry {
     v1::Fault fault;
-    v1::InjectFaultRequest request;
+    v1::InjectFaultRequest request;  // without its spec, which is in `fault`
+    size_t bytes = 0;                // that the request takes in memory
     const FaultKind* kind = nullptr;
     v1::Undo undo;
     uint64_t number = 0;  // order of creation
@@ -157,7 +158,9 @@ class Engine {
   // engine_inject.cc, in the order in which they happen
   Status CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,
                       bool all_traffic = false) const;
+  static bool AskedFor(const Entry& entry, const v1::InjectFaultRequest& request);
   StatusOr<Entry*> Create(const v1::InjectFaultRequest& request, const Caller& caller);
+  StatusOr<size_t> FindMemory(const v1::InjectFaultRequest& request) const;
   void StartGuards(Entry& entry);
   void ResolveNames(Entry& entry);
   void Survey(Entry& entry);
@@ -192,8 +195,9 @@ class Engine {
   Entry* FindIn(v1::FaultState state, const std::string& id);
   StatusOr<Entry*> Lookup(const std::string& id);
   void Count(size_t active);
-  v1::Fault Snapshot(const Entry& entry) const;
-  void Notify(const Entry& entry);
+  // The fault with the time that is left by now.
+  const v1::Fault& Snapshot(Entry& entry) const;
+  void Notify(Entry& entry);
 
   // engine_lever.cc
   Status LeverRefusal() const;
@@ -240,7 +244,9 @@ class Engine {
   std::map<WatchId, std::function<void(const v1::Fault&)>> watches_;
   WatchId next_watch_ = 1;
   uint64_t next_number_ = 1;
-  size_t active_ = 0;  // entries that are not over
+  size_t active_ = 0;         // entries that are not over
+  size_t active_bytes_ = 0;   // that these take
+  size_t history_bytes_ = 0;  // that those in `history_` take
   std::function<void(size_t)> count_changed_;
   std::function<void(const std::string&, RecordNews)> tell_of_record_;
   bool stopping_ = false;

@@ -22,6 +22,16 @@ void Answer(std::vector<Engine::FaultCallback>& callbacks, const StatusOr<v1::Fa
   for (Engine::FaultCallback& callback : std::exchange(callbacks, {})) callback(answer);
 }
 
+v1::InjectFaultRequest WithoutSpec(const v1::InjectFaultRequest& request) {
+  v1::InjectFaultRequest rest;
+  rest.set_id(request.id());
+  *rest.mutable_duration() = request.duration();
+  rest.set_not_renewable(request.not_renewable());
+  *rest.mutable_labels() = request.labels();
+  *rest.mutable_guards() = request.guards();
+  return rest;
+}
+
 std::optional<std::chrono::nanoseconds> LeaseOf(const v1::PlanFaultRequest& request) {
   return request.has_duration() ? std::optional(FromProto(request.duration())) : std::nullopt;
 }
@@ -31,7 +41,7 @@ std::optional<std::chrono::nanoseconds> LeaseOf(const v1::PlanFaultRequest& requ
 std::string Engine::Inject(const v1::InjectFaultRequest& request, const Caller& caller,
                            FaultCallback done) {
   if (Entry* known = request.id().empty() ? nullptr : Find(request.id())) {
-    if (!MessageDifferencer::Equals(known->request, request)) {
+    if (!AskedFor(*known, request)) {
       done(absl::AlreadyExistsError(StrCat(
           "fault ", request.id(),
           " exists and was asked for otherwise; choose another id, or repeat the same request")));
@@ -79,7 +89,7 @@ void Engine::StartGuards(Entry& entry) {
 }
 
 void Engine::ResolveNames(Entry& entry) {
-  const std::vector<std::string> names = entry.kind->names(entry.request.spec());
+  const std::vector<std::string> names = entry.kind->names(entry.fault.spec());
   if (names.empty()) return Survey(entry);
   ResolveAll(names, [this, id = entry.fault.id()](StatusOr<ResolvedNames> resolved) {
     Entry* pending = FindIn(v1::FAULT_STATE_PENDING, id);
@@ -100,6 +110,21 @@ void Engine::Survey(Entry& entry) {
   });
 }
 
+bool Engine::AskedFor(const Entry& entry, const v1::InjectFaultRequest& request) {
+  return MessageDifferencer::Equals(entry.fault.spec(), request.spec()) &&
+         MessageDifferencer::Equals(entry.request, WithoutSpec(request));
+}
+
+StatusOr<size_t> Engine::FindMemory(const v1::InjectFaultRequest& request) const {
+  constexpr size_t kMost = 16 << 20;  // 150,000 CIDRs
+  const size_t bytes = request.SpaceUsedLong();
+  if (active_bytes_ + bytes <= kMost) return bytes;
+  return absl::ResourceExhaustedError(
+      StrCat("the active faults take ", FormatSize(active_bytes_), " of memory, and this one ",
+             FormatSize(bytes), "; there are ", FormatSize(kMost),
+             " for all of them: revert some first, or name fewer endpoints"));
+}
+
 Status Engine::CheckWishNow(const FaultKind& kind, std::optional<std::chrono::nanoseconds> lease,
                             bool all_traffic) const {
   return CheckWish(policy_, {kind.name, lease, all_traffic}, clock_.WallNow());
@@ -118,7 +143,8 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   });
   RETURN_IF_ERROR(CheckRoom(policy_, kind->name, active_, static_cast<size_t>(of_kind)));
   auto entry = std::make_unique<Entry>();
-  entry->request = request;
+  ASSIGN_OR_RETURN(entry->bytes, FindMemory(request));
+  entry->request = WithoutSpec(request);
   entry->kind = kind;
   entry->number = next_number_++;
   v1::Fault& fault = entry->fault;
@@ -134,6 +160,7 @@ StatusOr<Engine::Entry*> Engine::Create(const v1::InjectFaultRequest& request,
   fault.set_owner(caller.principal);
   *fault.mutable_create_time() = ToTimestamp(clock_.WallNow());
   entry->deadline = clock_.Now() + FromProto(request.duration());
+  active_bytes_ += entry->bytes;
   Count(active_ + 1);
   return entries_.emplace(fault.id(), std::move(entry)).first->second.get();
 }
@@ -172,8 +199,7 @@ void Engine::Activate(const std::string& id) {
 }
 
 Status Engine::PlanEntry(Entry& entry) {
-  ASSIGN_OR_RETURN(FaultPlan plan,
-                   entry.kind->plan(entry.request.spec(), NamesInUse(entry), host_));
+  ASSIGN_OR_RETURN(FaultPlan plan, entry.kind->plan(entry.fault.spec(), NamesInUse(entry), host_));
   const auto lease = FromProto(entry.request.duration());
   RETURN_IF_ERROR(CheckWishNow(*entry.kind, lease, plan.all_traffic));
   entry.all_traffic = plan.all_traffic;
@@ -191,7 +217,7 @@ void Engine::ContinueInject(const std::string& id) {
   v1::Fault& fault = entry.fault;
   entry.retry_timer = Loop::kNoTimer;
   StatusOr<std::optional<std::string>> seen =
-      entry.kind->inject(id, entry.request.spec(), entry.undo, host_);
+      entry.kind->inject(id, entry.fault.spec(), entry.undo, host_);
   if (!seen.ok()) return Fail(entry, Annotate(seen.status(), StrCat("inject ", fault.summary())));
   if (!seen->has_value()) {
     entry.retry_timer =

@@ -60,16 +60,15 @@ ResolvedNames Engine::NamesInUse(const Entry& entry) {
 void Engine::RefreshNames(const std::string& id) {
   Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
   if (entry == nullptr) return;
-  ResolveAll(entry->kind->names(entry->request.spec()),
-             [this, id](StatusOr<ResolvedNames> resolved) {
-               Entry* active = FindIn(v1::FAULT_STATE_ACTIVE, id);
-               if (active == nullptr) return;
-               active->resolve_timer =
-                   loop_.At(clock_.Now() + lookups_.interval, [this, id] { RefreshNames(id); });
-               if (!resolved.ok()) return WarnOfOldAddresses(*active, resolved.status());
-               NoteAddresses(*active, *resolved);
-               InTurn([this, id] { ApplyNames(id); });
-             });
+  ResolveAll(entry->kind->names(entry->fault.spec()), [this, id](StatusOr<ResolvedNames> resolved) {
+    Entry* active = FindIn(v1::FAULT_STATE_ACTIVE, id);
+    if (active == nullptr) return;
+    active->resolve_timer =
+        loop_.At(clock_.Now() + lookups_.interval, [this, id] { RefreshNames(id); });
+    if (!resolved.ok()) return WarnOfOldAddresses(*active, resolved.status());
+    NoteAddresses(*active, *resolved);
+    InTurn([this, id] { ApplyNames(id); });
+  });
 }
 
 // Plans anew with all addresses in use and, when that changes the undo record, writes it and
@@ -78,7 +77,7 @@ void Engine::RefreshNames(const std::string& id) {
 void Engine::ApplyNames(const std::string& id) {
   Entry* entry = FindIn(v1::FAULT_STATE_ACTIVE, id);
   if (entry == nullptr) return EndTurn();
-  StatusOr<FaultPlan> plan = entry->kind->plan(entry->request.spec(), NamesInUse(*entry), host_);
+  StatusOr<FaultPlan> plan = entry->kind->plan(entry->fault.spec(), NamesInUse(*entry), host_);
   if (!plan.ok()) WarnOfOldAddresses(*entry, plan.status());
   if (!plan.ok() || plan->undo.SerializeAsString() == entry->undo.SerializeAsString())
     return EndTurn();
@@ -96,7 +95,7 @@ void Engine::InjectNames(const std::string& id, const std::string& summary, cons
   if (entry == nullptr) return;
   Status status = written;
   if (status.ok())
-    status = entry->kind->inject(id, entry->request.spec(), entry->undo, host_).status();
+    status = entry->kind->inject(id, entry->fault.spec(), entry->undo, host_).status();
   if (status.ok()) {
     LogFault(spdlog::level::info, entry->fault, "its names have new addresses: {}", summary);
     Notify(*entry);

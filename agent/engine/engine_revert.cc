@@ -18,6 +18,7 @@ constexpr std::chrono::seconds kLongestRetry{10};
 constexpr std::chrono::milliseconds kLongestLook{3};
 constexpr std::chrono::milliseconds kTellOfGoing{500};
 constexpr size_t kHistory = 1000;
+constexpr size_t kHistoryBytes = 8 << 20;
 constexpr std::chrono::hours kHistoryAge{1};
 
 std::chrono::nanoseconds Backoff(int attempts) {
@@ -92,7 +93,8 @@ Status Engine::TakeUpRecords() {
     entry->journaled = true;
     entry->touched = true;
     entry->request.set_id(record.id());
-    *entry->request.mutable_spec() = record.spec();
+    entry->bytes = record.spec().SpaceUsedLong();
+    active_bytes_ += entry->bytes;
     v1::Fault& fault = entry->fault;
     fault.set_id(record.id());
     *fault.mutable_spec() = record.spec();
@@ -189,6 +191,9 @@ void Engine::Finish(Entry& entry) {
   *fault.mutable_end_time() = ToTimestamp(clock_.WallNow());
   if (entry.kind->remark != nullptr && fault.end_detail().empty())
     fault.set_end_detail(entry.kind->remark(fault.id(), host_));
+  entry.undo.Clear();
+  entry.names.clear();
+  active_bytes_ -= entry.bytes;
   Count(active_ - 1);
   const std::string why = failed ? std::string(entry.error.message()) : fault.end_detail();
   LogFault(spdlog::level::info, fault, "{} ({}){}{}", FaultState_Name(fault.state()),
@@ -206,6 +211,7 @@ void Engine::Finish(Entry& entry) {
     Forget(over.id());
   } else {
     history_.emplace(std::pair(clock_.Now(), entry.number), over.id());
+    history_bytes_ += entry.bytes;
   }
   TrimHistory();
   for (FaultCallback& callback : when_active) callback(error);
@@ -220,8 +226,11 @@ void Engine::Fail(Entry& entry, const Status& error) {
 void Engine::TrimHistory() {
   const BootTime oldest = clock_.Now() - kHistoryAge;
   while (!history_.empty() &&
-         (history_.size() > kHistory || history_.begin()->first.first <= oldest)) {
-    Forget(history_.extract(history_.begin()).mapped());
+         (history_.size() > kHistory || history_.begin()->first.first <= oldest ||
+          (history_bytes_ > kHistoryBytes && history_.size() > 1))) {
+    const std::string id = history_.extract(history_.begin()).mapped();
+    history_bytes_ -= entries_.at(id)->bytes;
+    Forget(id);
   }
 }
 

@@ -1,5 +1,7 @@
 // From the request to ACTIVE, and what is told about it.
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "base/strings.h"
 #include "engine/engine.h"
@@ -13,8 +15,11 @@ using google::protobuf::util::MessageDifferencer;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::Ge;
 using testing::IsEmpty;
+using testing::Le;
 using testing::SizeIs;
 
 class EngineLifeTest : public EngineFixture {};
@@ -236,10 +241,27 @@ TEST_F(EngineLifeTest, OtherRequestUnderTheSameIdIsRefused) {
   EXPECT_EQ((*other)->status(),
             absl::AlreadyExistsError("fault a exists and was asked for otherwise; choose another "
                                      "id, or repeat the same request"));
-  v1::InjectFaultRequest longer = RequestFor("a", kLatency);
-  longer.mutable_duration()->set_seconds(61);
-  EXPECT_EQ((*Inject(longer))->status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(StateOf("a"), v1::FAULT_STATE_ACTIVE);
+}
+
+TEST_F(EngineLifeTest, RequestThatDiffersInAnyFieldIsAnother) {
+  using Request = v1::InjectFaultRequest;
+  const std::map<std::string, std::function<void(Request&)>> changes = {
+      {"spec", [](Request& request) { *request.mutable_spec() = SpecFromText(kBlackhole); }},
+      {"duration", [](Request& request) { request.mutable_duration()->set_seconds(61); }},
+      {"labels", [](Request& request) { (*request.mutable_labels())["team"] = "payments"; }},
+      {"not_renewable", [](Request& request) { request.set_not_renewable(true); }},
+      {"guards", [](Request& request) { request.add_guards()->mutable_file()->set_path("/stop"); }},
+  };
+  Inject("a", kLatency);
+  const auto& fields = *Request::descriptor();
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const std::string& field = fields.field(i)->name();
+    if (field == "id") continue;
+    Request other = RequestFor("a", kLatency);
+    changes.at(field)(other);
+    EXPECT_TRUE(absl::IsAlreadyExists((*Inject(other))->status())) << field;
+  }
 }
 
 TEST_F(EngineLifeTest, RepeatedWhilePendingBothAreAnswered) {
@@ -334,6 +356,44 @@ TEST_F(EngineLifeTest, TheLastThousandThatAreOverAreKept) {
   const auto faults = engine().List(true);
   ASSERT_THAT(faults, SizeIs(1000));
   EXPECT_EQ(faults.front().id(), "f5") << "the oldest go first, though all ended in one instant";
+}
+
+// As large as a request can be, but for its names; the addresses are others for each number.
+v1::InjectFaultRequest LargeRequest(int number) {
+  v1::InjectFaultRequest request = RequestFor(StrCat("large-", number), "blackhole {}");
+  v1::NetworkTarget& target = *request.mutable_spec()->mutable_blackhole()->mutable_target();
+  for (int i = 0; i < 20'000; ++i)
+    target.add_to()->set_host(StrCat(10 + number, ".", i >> 8, ".", i & 255, ".0/25"));
+  return request;
+}
+
+TEST_F(EngineLifeTest, ActiveFaultsTakeBoundedMemory) {
+  int accepted = 0;
+  std::shared_ptr<Answer> answer;
+  for (; accepted < 20; ++accepted) {
+    answer = Inject(LargeRequest(accepted));
+    if (!(*answer)->ok()) break;
+  }
+  EXPECT_THAT(accepted, AllOf(Ge(3), Le(9)));
+  EXPECT_TRUE(absl::IsResourceExhausted((*answer)->status())) << (*answer)->status();
+  EXPECT_THAT(engine().List(true), SizeIs(accepted));
+  Inject("small", kNoop);
+  EXPECT_EQ(StateOf("small"), v1::FAULT_STATE_ACTIVE);
+  Revert("large-0");
+  host.loop.RunFor(seconds(2));
+  EXPECT_TRUE((*Inject(LargeRequest(accepted)))->ok());
+}
+
+TEST_F(EngineLifeTest, FaultsThatAreOverTakeBoundedMemory) {
+  for (int i = 0; i < 10; ++i) {
+    Inject(LargeRequest(i));
+    Revert(StrCat("large-", i));
+    host.loop.RunFor(seconds(2));
+  }
+  const auto kept = engine().List(true);
+  EXPECT_THAT(kept, SizeIs(AllOf(Ge(1), Le(4))));
+  EXPECT_EQ(kept.back().id(), "large-9");
+  EXPECT_EQ(kept.back().state(), v1::FAULT_STATE_REVERTED);
 }
 
 class EnginePlanTest : public EngineFixture {
