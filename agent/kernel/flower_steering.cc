@@ -125,7 +125,8 @@ Status FlowerSteering::Apply(const SteeringTable& table) {
   if (status.ok()) status = Replace(table);
   if (ErrnoOf(status) == ENOENT) {
     for (const char* module : {"sch_ingress", "cls_flower", "act_mirred", "act_gact"}) {
-      LoadModule(module).IgnoreError();  // built in, perhaps; the next try says so
+      // Built in, perhaps; the next try says so.
+      if (absl::IsDeadlineExceeded(LoadModule(module))) break;
     }
     status = Replace(table);
   }

@@ -6,14 +6,20 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
+#include "base/threads.h"
 
 namespace faultd {
 namespace {
@@ -64,6 +70,27 @@ StatusOr<Libkmod> OpenLibkmod() {
 // forbid modules that way ("install sctp /bin/false").
 int RefuseCommand(kmod_module*, const char*, void*) { return -EACCES; }
 
+std::atomic<int> module_questions = 0;  // threads that AskInTime has started and that go on
+
+// What `ask` says, who reads from a disk that may not answer; nothing when it does not in time.
+// Then it goes on, and while two do, nobody else is asked.
+template <typename Ask, typename Answer = std::invoke_result_t<Ask&>>
+std::optional<Answer> AskInTime(Ask ask) {
+  constexpr std::chrono::seconds kPatience{2};
+  constexpr int kMost = 2;
+  struct Place {
+    ~Place() { --module_questions; }
+  };
+  if (++module_questions > kMost) {
+    --module_questions;
+    return std::nullopt;
+  }
+  auto answer = AskApart(
+      [ask = std::move(ask), place = std::make_shared<Place>()]() mutable { return ask(); });
+  if (!answer.ok() || answer->wait_for(kPatience) != std::future_status::ready) return std::nullopt;
+  return answer->get();
+}
+
 std::string KernelRelease() {
   utsname name{};
   uname(&name);
@@ -87,9 +114,7 @@ std::map<std::string, std::string> ReadOsRelease(const std::string& root) {
   return values;
 }
 
-}  // namespace
-
-Status LoadModule(std::string_view name, const std::string& options) {
+Status LoadNow(const std::string& name, const std::string& options) {
   const std::string attempt = StrCat("load module ", name);
   auto kmod = OpenLibkmod();
   if (!kmod.ok()) return Annotate(kmod.status(), attempt);
@@ -98,8 +123,7 @@ Status LoadModule(std::string_view name, const std::string& options) {
   if (context == nullptr) return ErrnoStatus(ENOMEM, attempt);
   kmod->set_log_priority(context.get(), LOG_EMERG);  // it would write to stderr
   kmod_list* found = nullptr;
-  const std::string alias(name);
-  const int error = kmod->look_up(context.get(), alias.c_str(), &found);
+  const int error = kmod->look_up(context.get(), name.c_str(), &found);
   const std::unique_ptr<kmod_list, decltype(&kmod_module_unref_list)> list(found,
                                                                            kmod->release_list);
   if (error == -ENOENT || (error == 0 && list == nullptr)) {
@@ -117,15 +141,7 @@ Status LoadModule(std::string_view name, const std::string& options) {
   return inserted < 0 ? ErrnoStatus(-inserted, attempt) : absl::OkStatus();
 }
 
-Status LoadMissingModule(std::string_view name) {
-  Status loaded = LoadModule(name);
-  if (loaded.ok()) return loaded;
-  std::string message = StrCat("kernel module ", name, " is missing: ", ModulePackageHint(name));
-  if (!absl::IsNotFound(loaded)) StrAppend(&message, " (", loaded.message(), ")");
-  return PreconditionError("MODULE", name, message);
-}
-
-std::string ModulePackageHint(std::string_view module, const std::string& root) {
+std::string FindPackageHint(const std::string& module, const std::string& root) {
   const std::string release = KernelRelease();
   // True as well in a container that was not given the host's modules.
   if (access(StrCat(root, "/lib/modules/", release).c_str(), F_OK) != 0) {
@@ -143,6 +159,31 @@ std::string ModulePackageHint(std::string_view module, const std::string& root) 
     return StrCat("install kernel-modules-extra-", release, " (dnf)");
   }
   return StrCat("install the package that has ", module, " for kernel ", release);
+}
+
+}  // namespace
+
+Status LoadModule(std::string_view name, const std::string& options) {
+  const auto loaded =
+      AskInTime([name = std::string(name), options] { return LoadNow(name, options); });
+  return loaded.value_or(absl::DeadlineExceededError(
+      StrCat("load module ", name, ": the disk does not answer; try again once it does")));
+}
+
+Status LoadMissingModule(std::string_view name) {
+  Status loaded = LoadModule(name);
+  if (loaded.ok()) return loaded;
+  if (absl::IsDeadlineExceeded(loaded))
+    return PreconditionError("MODULE", name, ToStd(loaded.message()));
+  std::string message = StrCat("kernel module ", name, " is missing: ", ModulePackageHint(name));
+  if (!absl::IsNotFound(loaded)) StrAppend(&message, " (", loaded.message(), ")");
+  return PreconditionError("MODULE", name, message);
+}
+
+std::string ModulePackageHint(std::string_view module, const std::string& root) {
+  const auto hint =
+      AskInTime([module = std::string(module), root] { return FindPackageHint(module, root); });
+  return hint.value_or(StrCat("install the package that has ", module));
 }
 
 }  // namespace faultd

@@ -159,7 +159,8 @@ Status NftSteering::Apply(const SteeringTable& table) {
   if (std::ranges::find(kWorthAnotherTry, ErrnoOf(status)) != kWorthAnotherTry.end()) {
     if (nft::IsMissingExpression(status)) {
       for (const char* module : {"nft_fwd_netdev", "nft_numgen", "nft_hash"}) {
-        LoadModule(module).IgnoreError();  // built in, perhaps; the next try says so
+        // Built in, perhaps; the next try says so.
+        if (absl::IsDeadlineExceeded(LoadModule(module))) break;
       }
     }
     status = Replace(table);

@@ -199,6 +199,21 @@ class StalledDiskTest(DiskTest):
         self.assertEqual(self.daemon.agent().os, known)
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
 
+    def test_disk_with_the_modules(self):
+        has_netem = any(c.kind == "latency" and c.state == c.AVAILABLE for c in self.daemon.agent().capabilities)
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system(os.path.realpath("/lib/modprobe.d/aliases.conf")))
+        if has_netem:  # then nothing is to be loaded
+            self.assertEqual(self.daemon.inject("latency", to=self.network.v4(5), delay=0.1).state, lab.ACTIVE)
+            return
+        with self.assertRaises(lab.grpc.RpcError) as refused:
+            self.daemon.inject("latency", to=self.network.v4(5), delay=0.1)
+        self.assertEqual(refused.exception.code(), lab.grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertIn("load module sch_netem: the disk does not answer", refused.exception.details())
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.check_kill_while_it_is_read(server, 4)
+
     def check_probe(self, file):
         """A probe goes by a file that does not answer."""
         self.restart('[[probe]]\nname = "db"\ntarget = "db.test:5432"\ninterval = "1s"\ntimeout = "300ms"\n')
