@@ -246,9 +246,9 @@ void App::StartServing() {
     failure_ = listening;
     return Stop();
   }
-  engine_->WatchCount([this](size_t active) {
+  engine_->WatchCount([this, before = size_t{0}](size_t active) mutable {
     notifier_.SetStatus(StrCat(active, " active faults"));
-    if (active == 0) return;
+    if (active <= std::exchange(before, active)) return;
     protection_->RefreshConnections();
     if (!std::exchange(protection_armed_, true))
       protection_->Refresh([this] { RefreshProtection(); });

@@ -105,10 +105,23 @@ Status NetworkPlane::Install(std::map<std::string, PlacedFault> faults,
   RetireUnused(draft.links, cause);
   links_ = std::move(draft.links);
   table_ = std::move(draft.table);
+  IndexRules();
   complete_ = draft.complete;
   faults_ = std::move(faults);
   order_ = std::move(order);
   return status;
+}
+
+void NetworkPlane::IndexRules() {
+  places_.clear();
+  std::map<int, const FaultLinks::value_type*> links;
+  for (const auto& link : links_) links[link.second.link.index] = &link;
+  for (const SteeringChain& chain : table_) {
+    for (const SteeringRule& rule : chain.rules) {
+      for (const std::string& id : rule.counters)
+        places_[id].push_back({&chain, links.at(rule.link_index)});
+    }
+  }
 }
 
 // Perhaps there are links to be had now.

@@ -79,6 +79,11 @@ class NetworkPlane {
     bool IsAmong(const PresentLinks& present) const;
   };
   using FaultLinks = std::map<Members, FaultLink>;
+  // Where a rule is, and where it sends packets.
+  struct Place {
+    const SteeringChain* chain;
+    const FaultLinks::value_type* link;
+  };
   struct RetiringLink {
     FaultLink link;
     Members members;
@@ -107,6 +112,7 @@ class NetworkPlane {
   Status Install(std::map<std::string, PlacedFault> faults, std::vector<std::string> order,
                  const std::string& cause, bool may_create_links = true);
   Status Verify(const SteeringTable& table);
+  void IndexRules();
   void RetireUnused(const FaultLinks& wanted, const std::string& cause);
   void RetireCreated(const std::vector<Link>& created, const std::string& cause);
   Status TakeOut(const std::vector<std::string>& ids, const std::string& cause);
@@ -120,8 +126,8 @@ class NetworkPlane {
   // plane_observe.cc
   StatusOr<Look> LookAtKernel();
   Status CheckRules(const std::string& id, const Look& look) const;
-  // Where its packets go: one index for each rule that sends them.
-  std::multiset<int> LinksOf(const std::string& id) const;
+  // Into which rules send the fault's packets.
+  std::set<const FaultLinks::value_type*> LinksOf(const std::string& id) const;
   // OK, or what of the link is not as it was made.
   static Status CheckLink(const FaultLink& link, const Look& look);
   static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
@@ -149,6 +155,7 @@ class NetworkPlane {
   std::vector<RetiringLink> retiring_;
   RecentLook<std::set<std::string>> waiting_;  // faults that wait for `retiring_`; "": all do
   SteeringTable table_;
+  std::map<std::string, std::vector<Place>> places_;  // of the rules of each fault, in both above
   bool table_verified_ = true;  // else the kernel may have other rules than `table_`
   std::vector<PacketMatch> protect_;
   unsigned next_link_ = 0;  // number in the next link's name

@@ -32,9 +32,8 @@ StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
   effect.set_bytes_matched(matched.bytes);
   effect.set_packets_dropped(effect.packets_dropped() +
                              CounterOf(look->steering, DroppedCounter(id)).packets);
-  const std::multiset<int> used = LinksOf(id);
-  for (const auto& [members, link] : links_) {
-    if (!used.contains(link.link.index)) continue;
+  for (const auto* entry : LinksOf(id)) {
+    const auto& [members, link] = *entry;
     RETURN_IF_ERROR(Annotate(CheckLink(link, *look), StrCat("fault ", id)));
     if (!link.has_netem || members.empty()) continue;
     const NetemState& netem = look->netem.at(link.link.index);
@@ -67,27 +66,24 @@ void NetworkPlane::AddNetemState(const Netem& netem, const NetemState& state,
 // that gets another name. That ends a fault when it was the last one, and does not concern the
 // faults on other interfaces.
 Status NetworkPlane::CheckRules(const std::string& id, const Look& look) const {
-  size_t expected = 0;
-  bool in_table = false;
-  bool in_force = false;
-  for (const SteeringChain& chain : table_) {
+  const auto is_hooked = [&](const SteeringChain& chain) {
     const auto found = look.links.find(chain.ifindex);
-    const bool hooked = found != look.links.end() && found->second.name == chain.interface;
-    if (hooked) expected += chain.rules.size();
-    for (const SteeringRule& rule : chain.rules) {
-      if (std::ranges::find(rule.counters, id) == rule.counters.end()) continue;
-      in_table = true;
-      in_force |= hooked;
-    }
-  }
-  if (!in_table) {
+    return found != look.links.end() && found->second.name == chain.interface;
+  };
+  const auto found = places_.find(id);
+  if (found == places_.end()) {
     return absl::DataLossError(StrCat("fault ", id,
                                       " has no rules any more: its interface is "
                                       "gone, or no link could be made for its packets"));
   }
-  if (!in_force) {
+  if (std::ranges::none_of(found->second,
+                           [&](const Place& place) { return is_hooked(*place.chain); })) {
     return absl::DataLossError(
         StrCat("the interface of fault ", id, " is gone, or has another name"));
+  }
+  size_t expected = 0;
+  for (const SteeringChain& chain : table_) {
+    if (is_hooked(chain)) expected += chain.rules.size();
   }
   if (look.steering.rules >= expected) return absl::OkStatus();
   return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel"));
@@ -114,27 +110,27 @@ Status NetworkPlane::CheckLink(const FaultLink& link, const Look& look) {
   return absl::OkStatus();
 }
 
-std::multiset<int> NetworkPlane::LinksOf(const std::string& id) const {
-  std::multiset<int> links;
-  for (const SteeringChain& chain : table_) {
-    for (const SteeringRule& rule : chain.rules) {
-      if (std::ranges::find(rule.counters, id) != rule.counters.end())
-        links.insert(rule.link_index);
-    }
-  }
+std::set<const NetworkPlane::FaultLinks::value_type*> NetworkPlane::LinksOf(
+    const std::string& id) const {
+  std::set<const FaultLinks::value_type*> links;
+  const auto found = places_.find(id);
+  if (found == places_.end()) return links;
+  for (const Place& place : found->second) links.insert(place.link);
   return links;
 }
 
 StatusOr<std::string> NetworkPlane::Describe(const std::string& id) {
   if (!active(id)) return NotActive(id);
-  const std::multiset<int> used = LinksOf(id);
+  const auto found = places_.find(id);
+  const size_t rules = found == places_.end() ? 0 : found->second.size();
   std::vector<std::string> links;
-  for (const auto& [members, link] : links_) {
-    if (!used.contains(link.link.index)) continue;
+  for (const auto* entry : LinksOf(id)) {
+    const auto& [members, link] = *entry;
     links.push_back(StrCat(members.empty() ? "into " : "netem on ", link.link.name));
   }
-  return StrCat(used.size(), used.size() == 1 ? " rule in " : " rules in ",
-                kernel_.steering().name(), ", ", absl::StrJoin(links, ", "));
+  std::ranges::sort(links);
+  return StrCat(rules, rules == 1 ? " rule in " : " rules in ", kernel_.steering().name(), ", ",
+                absl::StrJoin(links, ", "));
 }
 
 StatusOr<std::vector<std::string>> NetworkPlane::FindLeftovers() {
