@@ -148,6 +148,27 @@ void MeasureWatchers(const Setup& setup, Report& report) {
   daemon.Stop();
 }
 
+void MeasureLargeFaults(const Setup& setup, Report& report) {
+  constexpr int kTargets = 10'000;
+  Daemon daemon(setup.programs, setup.directory);
+  daemon.Start();
+  report.Section("growth: blackholes of 10,000 CIDRs");
+  const int over = setup.quick ? 2 : 40;
+  for (int i = 0; i < over; ++i) {
+    daemon.Inject(BlackholeRequest(fmt::format("over-{}", i), Cidrs(kTargets), kLease));
+    daemon.Revert(fmt::format("over-{}", i));
+  }
+  AddMemory(report, fmt::format("{} came and went", over), daemon);
+  const int active = setup.quick ? 2 : 10;
+  for (int i = 0; i < active; ++i) {
+    daemon.Inject(
+        BlackholeRequest(fmt::format("active-{}", i), Cidrs(kTargets, i * kTargets), kLease));
+  }
+  AddMemory(report, fmt::format("{} are active as well", active), daemon);
+  report.PrintLastSection();
+  daemon.Stop();
+}
+
 }  // namespace
 
 void MeasureGrowth(const Setup& setup, Report& report) {
@@ -155,6 +176,7 @@ void MeasureGrowth(const Setup& setup, Report& report) {
   MeasureFaults(setup, "loss", LossRequest, report);
   MeasureRecords(setup, report);
   MeasureWatchers(setup, report);
+  MeasureLargeFaults(setup, report);
 }
 
 }  // namespace faultd::bench

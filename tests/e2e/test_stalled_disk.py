@@ -214,6 +214,14 @@ class StalledDiskTest(DiskTest):
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
         self.check_kill_while_it_is_read(server, 4)
 
+    def test_disk_with_the_policy(self):
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        _, server = self.enterContext(lab.silent_file_system(self.daemon.policy))
+        self.daemon.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+        self.check_kill_while_it_is_read(server, 4)
+
     def check_probe(self, file):
         """A probe goes by a file that does not answer."""
         self.restart('[[probe]]\nname = "db"\ntarget = "db.test:5432"\ninterval = "1s"\ntimeout = "300ms"\n')
