@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <future>
 #include <iterator>
@@ -136,6 +137,22 @@ TEST_F(DiskThreadTest, OneThatKeepsTheStandardOnesHoldsNoOther) {
     answers.set_value();
     stuck.join();
   }
+}
+
+TEST_F(DiskThreadTest, OneThatIsAskedApartHoldsNothingOfOurs) {
+  std::promise<void> begun;
+  auto answer = AskApart([this, &begun] {
+    begun.set_value();
+    disk_answers.get_future().wait();
+    return 42;
+  });
+  ASSERT_EQ(answer.status(), absl::OkStatus());
+  begun.get_future().wait();
+  ours.Reset();
+  EXPECT_TRUE(IsClosed(theirs.get()));
+  EXPECT_EQ(answer->wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  disk_answers.set_value();
+  EXPECT_EQ(answer->get(), 42);
 }
 
 TEST_F(DiskThreadTest, OneThatKeepsOthersAsWellHoldsThoseOnly) {
