@@ -85,8 +85,11 @@ std::optional<Answer> AskInTime(Ask ask) {
     --module_questions;
     return std::nullopt;
   }
-  auto answer = AskApart(
-      [ask = std::move(ask), place = std::make_shared<Place>()]() mutable { return ask(); });
+  auto answer = AskApart([ask = std::move(ask), place = std::make_unique<Place>()]() mutable {
+    Answer said = ask();
+    place.reset();  // before anybody can go on, and ask again
+    return said;
+  });
   if (!answer.ok() || answer->wait_for(kPatience) != std::future_status::ready) return std::nullopt;
   return answer->get();
 }

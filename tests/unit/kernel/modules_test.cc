@@ -53,6 +53,12 @@ TEST_F(ModulePackageHintTest, ElsewhereNamesTheModule) {
   EXPECT_EQ(ModulePackageHint("sch_netem", root_), hint);
 }
 
+// Threads that have answered count as done.
+TEST_F(ModulePackageHintTest, IsTheSameEachTime) {
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_EQ(HintFor("ID=debian\n"), "install linux-image-" + release_ + " (apt)") << i;
+}
+
 TEST_F(ModulePackageHintTest, WithoutModulesNoPackageHelps) {
   std::filesystem::remove_all(root_ + "/lib");
   EXPECT_EQ(HintFor("ID=debian\n"), "there are no modules for the running kernel in /lib/modules/" +
