@@ -1,9 +1,12 @@
 """An SSM document under way, run by scripts/ssm-run against the daemon of a test."""
 
+import contextlib
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import tempfile
 
 import lab
 from lab import wait_for
@@ -15,21 +18,32 @@ LONGEST_OUTPUT = 2500
 class Command:
     def __init__(self, daemon, name, *arguments):
         self.daemon = daemon
-        environment = {**os.environ, "PATH": f"{lab.BIN}:{os.environ['PATH']}", "FAULTD_ADDRESS": f"unix:{daemon.socket}"}
+        self.directory = tempfile.mkdtemp(prefix="command-", dir=daemon.directory)
+        environment = {**os.environ, "PATH": f"{lab.BIN}:{os.environ['PATH']}", "FAULTD_ADDRESS": f"unix:{daemon.socket}",
+                       "TMPDIR": self.directory}
         self.process = subprocess.Popen(
             [os.path.join(ROOT, "scripts", "ssm-run"), "--json", os.path.join(ROOT, "packaging", "ssm", f"Faultd-{name}.yaml"), *arguments],
             stdout=subprocess.PIPE, text=True, env=environment)
 
     def active(self):
-        """The fault of the command, once it is active."""
+        """The fault of the command, once it is active and the script has said so: a script that is cancelled says no more."""
         def faults():
             return [fault for fault in self.daemon.list() if fault.state == lab.ACTIVE]
 
-        wait_for(lambda: faults() or self.process.poll() is not None, "the fault is active, or the command is over")
+        wait_for(lambda: (faults() and self.said()) or self.process.poll() is not None,
+                 "the fault is active and the script has said so, or the command is over")
         if self.process.poll() is not None:
             raise AssertionError(f"the command is over: {self.process.stdout.read()}")
         fault, = faults()
         return fault
+
+    def said(self):
+        """What the script has printed up to now, as far as ssm-run still keeps it."""
+        texts = []
+        for path in pathlib.Path(self.directory).glob("ssm-run-*/stdout"):
+            with contextlib.suppress(FileNotFoundError):  # the command is over
+                texts.append(path.read_text(encoding="utf8"))
+        return "".join(texts)
 
     def cancel(self):
         self.process.send_signal(signal.SIGINT)
