@@ -1,6 +1,9 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <future>
+#include <memory>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -49,5 +52,44 @@ StatusOr<std::future<Answer>> AskApart(Ask ask) {
       }));
   return answer;
 }
+
+// Asks apart, and waits no longer than `patience` for an answer. A question that nobody waits for
+// any more goes on, and while `most` are under way nothing else is asked. Used from any thread.
+class PatientAsker {
+ public:
+  PatientAsker(int most, std::chrono::milliseconds patience) : most_(most), patience_(patience) {}
+
+  // What `ask` says, a Status or a StatusOr; `unanswered` when that is not there in time or too
+  // many are under way. Errors and what `ask` may use as with AskApart.
+  template <typename Ask, typename Answer = std::invoke_result_t<Ask&>>
+  Answer operator()(Ask ask, Status unanswered) const {
+    auto place = std::make_shared<Place>(under_way_);
+    if (place->number > most_) return unanswered;
+    StatusOr<std::future<Answer>> answer = AskApart([ask = std::move(ask), place]() mutable {
+      Answer said = ask();
+      place.reset();  // before anybody can go on, and ask again
+      return said;
+    });
+    place.reset();
+    if (!answer.ok()) return answer.status();
+    if (answer->wait_for(patience_) == std::future_status::ready) return answer->get();
+    return unanswered;
+  }
+
+ private:
+  using Count = std::shared_ptr<std::atomic<int>>;  // threads may outlive whoever asks
+  struct Place {
+    explicit Place(Count all) : count(std::move(all)), number(++*count) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { --*count; }
+    const Count count;
+    const int number;
+  };
+
+  const int most_;
+  const std::chrono::milliseconds patience_;
+  const Count under_way_ = std::make_shared<std::atomic<int>>(0);
+};
 
 }  // namespace faultd

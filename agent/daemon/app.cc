@@ -2,6 +2,7 @@
 #include "daemon/app.h"
 
 #include <linux/capability.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,6 +90,7 @@ class App {
   boost::asio::awaitable<void> ServeUnix(UniqueFd connection);
   Status Listen();
   void RefreshProtection();
+  void GiveMemoryBackLater();
   void ReloadOnHangUp();
   boost::asio::awaitable<void> ReloadPolicy();
   boost::asio::awaitable<void> Describe(std::function<void(v1::Agent)> done);
@@ -137,6 +139,7 @@ class App {
   std::thread shutdown_;
   Status failure_;  // why it stops by itself
   bool protection_armed_ = false;
+  bool giving_memory_back_ = false;
 };
 
 Status App::Start() {
@@ -248,6 +251,7 @@ void App::StartServing() {
   }
   engine_->WatchCount([this, before = size_t{0}](size_t active) mutable {
     notifier_.SetStatus(StrCat(active, " active faults"));
+    if (active == 0) GiveMemoryBackLater();
     if (active <= std::exchange(before, active)) return;
     protection_->RefreshConnections();
     if (!std::exchange(protection_armed_, true))
@@ -311,6 +315,17 @@ void App::RefreshProtection() {
       return;
     }
     protection_->Refresh([this] { RefreshProtection(); });
+  });
+}
+
+// What faults have used stays with the allocator, in between what is kept. Done when it is quiet,
+// so that those who inject one fault after the other do not pay for it.
+void App::GiveMemoryBackLater() {
+  constexpr std::chrono::seconds kQuiet{10};
+  if (std::exchange(giving_memory_back_, true)) return;
+  loop_.At(clock_.Now() + kQuiet, [this] {
+    giving_memory_back_ = false;
+    if (engine_->active_count() == 0) malloc_trim(/*pad=*/0);
   });
 }
 

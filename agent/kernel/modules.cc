@@ -6,13 +6,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <map>
 #include <memory>
-#include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -70,28 +67,10 @@ StatusOr<Libkmod> OpenLibkmod() {
 // forbid modules that way ("install sctp /bin/false").
 int RefuseCommand(kmod_module*, const char*, void*) { return -EACCES; }
 
-std::atomic<int> module_questions = 0;  // threads that AskInTime has started and that go on
-
-// What `ask` says, who reads from a disk that may not answer; nothing when it does not in time.
-// Then it goes on, and while two do, nobody else is asked.
-template <typename Ask, typename Answer = std::invoke_result_t<Ask&>>
-std::optional<Answer> AskInTime(Ask ask) {
-  constexpr std::chrono::seconds kPatience{2};
-  constexpr int kMost = 2;
-  struct Place {
-    ~Place() { --module_questions; }
-  };
-  if (++module_questions > kMost) {
-    --module_questions;
-    return std::nullopt;
-  }
-  auto answer = AskApart([ask = std::move(ask), place = std::make_unique<Place>()]() mutable {
-    Answer said = ask();
-    place.reset();  // before anybody can go on, and ask again
-    return said;
-  });
-  if (!answer.ok() || answer->wait_for(kPatience) != std::future_status::ready) return std::nullopt;
-  return answer->get();
+// What reads from a disk that may not answer.
+const PatientAsker& AskDisk() {
+  static const PatientAsker ask(/*most=*/2, std::chrono::seconds(2));
+  return ask;
 }
 
 std::string KernelRelease() {
@@ -167,16 +146,16 @@ std::string FindPackageHint(const std::string& module, const std::string& root) 
 }  // namespace
 
 Status LoadModule(std::string_view name, const std::string& options) {
-  const auto loaded =
-      AskInTime([name = std::string(name), options] { return LoadNow(name, options); });
-  return loaded.value_or(absl::DeadlineExceededError(
-      StrCat("load module ", name, ": the disk does not answer; try again once it does")));
+  return AskDisk()(
+      [name = std::string(name), options] { return LoadNow(name, options); },
+      absl::DeadlineExceededError(
+          StrCat("load module ", name, ": the disk does not answer; try again once it does")));
 }
 
 Status LoadMissingModule(std::string_view name) {
   Status loaded = LoadModule(name);
   if (loaded.ok()) return loaded;
-  if (absl::IsDeadlineExceeded(loaded))
+  if (absl::IsDeadlineExceeded(loaded) || absl::IsResourceExhausted(loaded))
     return PreconditionError("MODULE", name, ToStd(loaded.message()));
   std::string message = StrCat("kernel module ", name, " is missing: ", ModulePackageHint(name));
   if (!absl::IsNotFound(loaded)) StrAppend(&message, " (", loaded.message(), ")");
@@ -184,8 +163,10 @@ Status LoadMissingModule(std::string_view name) {
 }
 
 std::string ModulePackageHint(std::string_view module, const std::string& root) {
-  const auto hint =
-      AskInTime([module = std::string(module), root] { return FindPackageHint(module, root); });
+  const StatusOr<std::string> hint =
+      AskDisk()([module = std::string(module),
+                 root]() -> StatusOr<std::string> { return FindPackageHint(module, root); },
+                absl::DeadlineExceededError("the disk does not answer"));
   return hint.value_or(StrCat("install the package that has ", module));
 }
 

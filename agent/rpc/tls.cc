@@ -9,10 +9,8 @@
 #include <openssl/x509_vfy.h>
 #include <sys/stat.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <future>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -96,26 +94,11 @@ Status CheckRevocation(const TlsConfig& config, grpc::string_ref certificate,
 // On a thread that has nothing of ours while it waits for the disk.
 Status CheckRevocationApart(const TlsConfig& config, grpc::string_ref certificate,
                             grpc::string_ref chain) {
-  constexpr std::chrono::seconds kPatience{2};
-  constexpr int kMostChecks = 64;
-  static std::atomic<int> checks = 0;
-  Status unanswered =
-      absl::UnavailableError(StrCat("the disk with ", config.crl, " does not answer"));
-  struct Place {
-    Place() : number(++checks) {}
-    ~Place() { --checks; }
-    const int number;
-  };
-  const auto place = std::make_shared<Place>();
-  if (place->number > kMostChecks) return unanswered;
-  ASSIGN_OR_RETURN(
-      std::future<Status> status,
-      AskApart([config, place, leaf = std::string(certificate.data(), certificate.size()),
-                rest = std::string(chain.data(), chain.size())] {
-        return CheckRevocation(config, leaf, rest);
-      }));
-  if (status.wait_for(kPatience) == std::future_status::ready) return status.get();
-  return unanswered;
+  static const PatientAsker ask(/*most=*/64, std::chrono::seconds(2));
+  return ask([config, leaf = std::string(certificate.data(), certificate.size()),
+              rest = std::string(chain.data(),
+                                 chain.size())] { return CheckRevocation(config, leaf, rest); },
+             absl::UnavailableError(StrCat("the disk with ", config.crl, " does not answer")));
 }
 
 // What gRPC asks once the handshake is done and the chain is verified.

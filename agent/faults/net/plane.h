@@ -75,8 +75,6 @@ class NetworkPlane {
     Link link;
     Netem netem;
     bool has_netem = false;
-    // Whether it is there, and up or down, as it was made.
-    bool IsAmong(const PresentLinks& present) const;
   };
   using FaultLinks = std::map<Members, FaultLink>;
   // Where a rule is, and where it sends packets.
@@ -126,10 +124,13 @@ class NetworkPlane {
   // plane_observe.cc
   StatusOr<Look> LookAtKernel();
   Status CheckRules(const std::string& id, const Look& look) const;
+  // Of the fault's rules; none: it has no rules.
+  std::span<const Place> PlacesOf(const std::string& id) const;
   // Into which rules send the fault's packets.
   std::set<const FaultLinks::value_type*> LinksOf(const std::string& id) const;
-  // OK, or what of the link is not as it was made.
-  static Status CheckLink(const FaultLink& link, const Look& look);
+  // OK, or what is not as it was made.
+  static Status CheckLink(const Link& made, const PresentLinks& present);
+  static Status CheckNetem(const FaultLink& made, const PresentNetem& present);
   static void AddNetemState(const Netem& netem, const NetemState& state, v1::NetworkEffect& effect);
 
   // The counter of dropped packets; no id begins with an underscore.

@@ -122,7 +122,7 @@ StatusOr<int> NetworkPlane::LinkFor(const Members& members, const PacketEffect& 
     return known->second.link.index;
   if (auto kept = links_.find(members); kept != links_.end() &&
                                         SameButLimit(kept->second.netem, netem) &&
-                                        kept->second.IsAmong(draft.present)) {
+                                        CheckLink(kept->second.link, draft.present).ok()) {
     draft.links.insert(*kept);
     return kept->second.link.index;
   }

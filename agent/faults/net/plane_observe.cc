@@ -1,6 +1,7 @@
 // What the plane's faults are doing in the kernel.
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "absl/strings/str_join.h"
 #include "base/strings.h"
@@ -11,6 +12,10 @@ namespace {
 
 Status NotActive(const std::string& id) {
   return absl::NotFoundError(StrCat("network fault ", id, " is not active"));
+}
+
+Status SomebodyElse(std::string_view how, const Link& made) {
+  return absl::DataLossError(StrCat("somebody else has ", how, " link ", made.name));
 }
 
 PacketCounter CounterOf(const SteeringState& state, const std::string& name) {
@@ -34,7 +39,8 @@ StatusOr<v1::NetworkEffect> NetworkPlane::Observe(const std::string& id) {
                              CounterOf(look->steering, DroppedCounter(id)).packets);
   for (const auto* entry : LinksOf(id)) {
     const auto& [members, link] = *entry;
-    RETURN_IF_ERROR(Annotate(CheckLink(link, *look), StrCat("fault ", id)));
+    RETURN_IF_ERROR(Annotate(CheckLink(link.link, look->links), StrCat("fault ", id)));
+    RETURN_IF_ERROR(Annotate(CheckNetem(link, look->netem), StrCat("fault ", id)));
     if (!link.has_netem || members.empty()) continue;
     const NetemState& netem = look->netem.at(link.link.index);
     AddNetemState(link.netem, netem, effect);
@@ -70,14 +76,13 @@ Status NetworkPlane::CheckRules(const std::string& id, const Look& look) const {
     const auto found = look.links.find(chain.ifindex);
     return found != look.links.end() && found->second.name == chain.interface;
   };
-  const auto found = places_.find(id);
-  if (found == places_.end()) {
+  const std::span<const Place> places = PlacesOf(id);
+  if (places.empty()) {
     return absl::DataLossError(StrCat("fault ", id,
                                       " has no rules any more: its interface is "
                                       "gone, or no link could be made for its packets"));
   }
-  if (std::ranges::none_of(found->second,
-                           [&](const Place& place) { return is_hooked(*place.chain); })) {
+  if (std::ranges::none_of(places, [&](const Place& place) { return is_hooked(*place.chain); })) {
     return absl::DataLossError(
         StrCat("the interface of fault ", id, " is gone, or has another name"));
   }
@@ -89,40 +94,41 @@ Status NetworkPlane::CheckRules(const std::string& id, const Look& look) const {
   return absl::DataLossError(StrCat("the rules of fault ", id, " are gone from the kernel"));
 }
 
-bool NetworkPlane::FaultLink::IsAmong(const PresentLinks& present) const {
-  const auto found = present.find(link.index);
-  return found != present.end() && found->second.kind == link.kind && found->second.up == link.up;
-}
-
 // A link that somebody else has changed makes a fault another one: packets sent to a link that is
 // gone or down vanish, and pass one that has no netem, or was down and is up.
-Status NetworkPlane::CheckLink(const FaultLink& link, const Look& look) {
-  const auto changed = [&](std::string_view how) {
-    return absl::DataLossError(StrCat("somebody else has ", how, " link ", link.link.name));
-  };
-  const auto present = look.links.find(link.link.index);
-  if (present == look.links.end()) return changed("deleted");
-  if (!link.IsAmong(look.links)) return changed(link.link.up ? "brought down" : "brought up");
-  if (!link.has_netem) return absl::OkStatus();
-  const auto netem = look.netem.find(link.link.index);
-  if (netem == look.netem.end()) return changed("removed netem from");
-  if (!SameWithinRounding(netem->second.netem, link.netem)) return changed("changed netem on");
+Status NetworkPlane::CheckLink(const Link& made, const PresentLinks& present) {
+  const auto found = present.find(made.index);
+  if (found == present.end()) return SomebodyElse("deleted", made);
+  const Link& now = found->second;
+  if (now.kind != made.kind) return SomebodyElse("replaced", made);
+  if (now.up != made.up) return SomebodyElse(now.up ? "brought up" : "brought down", made);
   return absl::OkStatus();
+}
+
+Status NetworkPlane::CheckNetem(const FaultLink& made, const PresentNetem& present) {
+  if (!made.has_netem) return absl::OkStatus();
+  const auto found = present.find(made.link.index);
+  if (found == present.end()) return SomebodyElse("removed netem from", made.link);
+  if (!SameWithinRounding(found->second.netem, made.netem))
+    return SomebodyElse("changed netem on", made.link);
+  return absl::OkStatus();
+}
+
+std::span<const NetworkPlane::Place> NetworkPlane::PlacesOf(const std::string& id) const {
+  const auto found = places_.find(id);
+  return found == places_.end() ? std::span<const Place>() : found->second;
 }
 
 std::set<const NetworkPlane::FaultLinks::value_type*> NetworkPlane::LinksOf(
     const std::string& id) const {
   std::set<const FaultLinks::value_type*> links;
-  const auto found = places_.find(id);
-  if (found == places_.end()) return links;
-  for (const Place& place : found->second) links.insert(place.link);
+  for (const Place& place : PlacesOf(id)) links.insert(place.link);
   return links;
 }
 
 StatusOr<std::string> NetworkPlane::Describe(const std::string& id) {
   if (!active(id)) return NotActive(id);
-  const auto found = places_.find(id);
-  const size_t rules = found == places_.end() ? 0 : found->second.size();
+  const size_t rules = PlacesOf(id).size();
   std::vector<std::string> links;
   for (const auto* entry : LinksOf(id)) {
     const auto& [members, link] = *entry;

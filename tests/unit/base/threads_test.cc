@@ -155,6 +155,40 @@ TEST_F(DiskThreadTest, OneThatIsAskedApartHoldsNothingOfOurs) {
   EXPECT_EQ(answer->get(), 42);
 }
 
+TEST(PatientAsker, AsksNothingElseWhileAQuestionHasNoAnswer) {
+  const PatientAsker ask(/*most=*/1, std::chrono::milliseconds(10));
+  const Status unanswered = absl::DeadlineExceededError("the disk does not answer");
+  std::promise<void> answers;
+  EXPECT_EQ(ask(
+                [&] {
+                  answers.get_future().wait();
+                  return absl::OkStatus();
+                },
+                unanswered),
+            unanswered);
+  bool is_asked = false;
+  EXPECT_EQ(ask(
+                [&] {
+                  is_asked = true;
+                  return absl::OkStatus();
+                },
+                unanswered),
+            unanswered);
+  EXPECT_FALSE(is_asked);
+  answers.set_value();
+  StatusOr<int> answer = unanswered;
+  while (!answer.ok()) answer = ask([]() -> StatusOr<int> { return 42; }, unanswered);
+  EXPECT_EQ(*answer, 42);
+}
+
+TEST(PatientAsker, AsksAgainAsSoonAsItHasAnAnswer) {
+  const PatientAsker ask(/*most=*/1, std::chrono::hours(1));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(ask([] { return absl::OkStatus(); }, absl::DeadlineExceededError("too early")),
+              absl::OkStatus());
+  }
+}
+
 TEST_F(DiskThreadTest, OneThatKeepsOthersAsWellHoldsThoseOnly) {
   for (const bool old_kernel : {false, true}) {
     SCOPED_TRACE(old_kernel);
