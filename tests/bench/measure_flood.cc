@@ -12,7 +12,6 @@
 namespace faultd::bench {
 namespace {
 
-constexpr std::chrono::milliseconds kShortLease{100};
 constexpr int kRequestsASecond = 10'000;
 
 }  // namespace

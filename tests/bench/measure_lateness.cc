@@ -8,7 +8,6 @@
 namespace faultd::bench {
 namespace {
 
-constexpr std::chrono::milliseconds kShortLease{100};
 constexpr std::chrono::hours kLongLease{1};
 
 }  // namespace

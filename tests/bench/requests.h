@@ -11,6 +11,9 @@ namespace faultd::bench {
 // The network interface that faults are injected on.
 inline constexpr char kInterface[] = "up0";
 
+// For leases that end while somebody looks. Its record can be read before, on a busy machine too.
+inline constexpr std::chrono::milliseconds kShortLease{300};
+
 // A blackhole for these CIDRs, on kInterface, outgoing.
 v1::InjectFaultRequest BlackholeRequest(const std::string& id, const std::vector<std::string>& to,
                                         std::chrono::nanoseconds lease);
