@@ -29,7 +29,7 @@ std::atomic<bool> ifb_known = false;
 }  // namespace
 
 bool IsOurs(const Link& link) {
-  return link.name.starts_with(kLinkPrefix) && link.kind == "ifb" &&
+  return link.kind == "ifb" &&
          (link.group == kLinkGroup || link.group == kLinkTrashGroup || link.alias == kLinkAlias);
 }
 

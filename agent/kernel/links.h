@@ -9,11 +9,11 @@
 
 namespace faultd {
 
-// Every link of ours is an ifb whose name begins with this ("faultd0", "faultd-null") …
+// Every link of ours is an ifb that is made with a name that begins with this ("faultd0",
+// "faultd-null") …
 inline constexpr std::string_view kLinkPrefix = "faultd";
-// … with this alias (IFLA_IFALIAS), for people, and this group (IFLA_GROUP), which is set in the
-// same call that creates the link, so that there is no moment in which it cannot be told from
-// others.
+// … in this group (IFLA_GROUP), so that there is no moment in which it cannot be told from others;
+// it then gets this alias (IFLA_IFALIAS), for people, and should somebody change the group.
 inline constexpr std::string_view kLinkAlias = "faultd";
 inline constexpr uint32_t kLinkGroup = 0xfa17d;
 // Links on their way out are moved to this group first, to be deleted by it.
@@ -29,7 +29,8 @@ struct Link {
   friend bool operator==(const Link&, const Link&) = default;
 };
 
-// Whether the link is one of ours by name, kind and group or alias.
+// Whether the link is an ifb in a group of ours or with our alias. Its name does not count:
+// somebody may have given it another one.
 bool IsOurs(const Link& link);
 
 // Network interfaces of the network namespace this object was opened in. Used from one thread.

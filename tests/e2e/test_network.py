@@ -163,12 +163,28 @@ class NetworkTest(unittest.TestCase):
                 lab.run("ip", "link", "del", "renamed0", check=False)
 
     def test_fault_is_lost_when_somebody_changes_its_link(self):
-        for change, how in ((("del", "faultd-null"), "deleted"), (("set", "faultd-null", "up"), "brought up")):
-            with self.subTest(change=change):
+        def replace():
+            index = str(socket.if_nametoindex("faultd-null"))
+            lab.run("ip", "link", "del", "faultd-null")
+            lab.run("ip", "link", "add", "faultd-null", "index", index, "type", "bridge")
+
+        for change, how in ((lambda: lab.run("ip", "link", "del", "faultd-null"), "deleted"),
+                            (lambda: lab.run("ip", "link", "set", "faultd-null", "up"), "brought up"), (replace, "replaced")):
+            with self.subTest(how=how):
                 fault = self.daemon.inject("blackhole", to=self.network.v4(3))
-                lab.run("ip", "link", *change)
+                change()
                 self.assertEqual(self.daemon.failure(fault.id), f"fault {fault.id}: somebody else has {how} link faultd-null")
                 self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_OK)
+                lab.run("ip", "link", "del", "faultd-null", check=False)
+
+    def test_link_with_another_name_goes_as_well(self):
+        for end in (self.daemon.revert, lambda _: (self.daemon.kill(), self.daemon.start())):
+            fault = self.daemon.inject("blackhole", to=self.network.v4(3))
+            lab.run("ip", "link", "set", "faultd-null", "name", "renamed0")
+            self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_HANG)
+            end(fault.id)
+            self.assertEqual(self.outcomes(self.network.v4(3)), self.ALL_OK)
+            self.assertNotIn("renamed0", lab.run("ip", "link"))
 
     def test_uniform_loss_works_without_netem(self):
         sent = 2000

@@ -110,6 +110,17 @@ TEST_F(LinksTest, ALinkIsOursBetweenCreationAndAlias) {
   EXPECT_TRUE(IsOurs(*half_made));
 }
 
+TEST_F(LinksTest, ALinkIsOursWhateverSomebodyChanges) {
+  for (const std::string change :
+       {"name renamed0", "alias ''", "group 0", "group 0 name renamed0"}) {
+    const int index = CreateIfb("faultd0");
+    Sh("ip link set faultd0 " + change);
+    EXPECT_EQ(OurNames().size(), 1U) << change;
+    ASSERT_TRUE(links_->Delete({index}).ok());
+    EXPECT_THAT(OurNames(), IsEmpty()) << change;
+  }
+}
+
 TEST_F(LinksTest, ALinkIsOursWhileItIsBeingDeleted) {
   CreateIfb("faultd0");
   Sh("ip link set faultd0 group " + std::to_string(kLinkTrashGroup) + " alias ''");
@@ -138,20 +149,18 @@ TEST_F(LinksTest, DeletingWhatIsGoneIsNoError) {
 
 TEST_F(LinksTest, NeverDeletesForeignLinks) {
   Sh("ip link add faultd7 type ifb");                    // our name and kind
-  Sh("ip link add faultd8 type bridge");                 // our name and tags
+  Sh("ip link add faultd8 type bridge");                 // our name and marks
   Sh("ip link set faultd8 group 1024381 alias faultd");  //
-  Sh("ip link add other0 type ifb");                     // our kind and tags
-  Sh("ip link set other0 group 1024381 alias faultd");   //
-  Sh("ip link add other1 group 1024382 type ifb");       // in the group that is deleted
+  Sh("ip link add other0 group 1024382 type bridge");    // in the group that is deleted
   std::vector<int> indices;
-  for (const char* name : {"faultd7", "faultd8", "other0", "other1", "lo"}) {
+  for (const char* name : {"faultd7", "faultd8", "other0", "lo"}) {
     indices.push_back(links_->Get(name)->index);
   }
   indices.push_back(CreateIfb("faultd0"));
   indices.push_back(CreateIfb("faultd1"));
   const Status deleted = links_->Delete(indices);
   EXPECT_TRUE(deleted.ok()) << deleted;
-  EXPECT_THAT(Names(*links_->List()), ElementsAre("lo", "faultd7", "faultd8", "other0", "other1"));
+  EXPECT_THAT(Names(*links_->List()), ElementsAre("lo", "faultd7", "faultd8", "other0"));
 }
 
 TEST_F(LinksTest, DeletesInBackgroundInItsOwnNamespace) {

@@ -21,6 +21,9 @@ from hook import Hook
 # Where nothing but a hanging program gets to.
 LONGEST = 60
 
+# What is on a link of ours, also when a vandal has given it another name.
+DEV_OF_OURS = re.compile(r"dev (faultd|renamed\d)")
+
 
 class HostDaemon(lab.Daemon):
     """May be killed at any moment, also while it starts."""
@@ -150,14 +153,14 @@ class Host:
                 ruleset.append(line)
         return {
             "links and addresses": [each for each in snapshot.links() if f"group {0xfa17d}" not in each and " alias faultd" not in each],
-            "routes and rules": [each for each in snapshot.routes() if "dev faultd" not in each],
+            "routes and rules": [each for each in snapshot.routes() if not DEV_OF_OURS.search(each)],
             "qdiscs and filters": self.foreign_qdiscs(),
             "nftables": ruleset,
             "sysctls": snapshot.sysctls(),
         }
 
     def foreign_qdiscs(self):
-        others = [each for each in snapshot.qdiscs() if "dev faultd" not in each and not snapshot.OUR_FILTER.search(each)]
+        others = [each for each in snapshot.qdiscs() if not DEV_OF_OURS.search(each) and not snapshot.OUR_FILTER.search(each)]
         ours = tuple(f"qdisc clsact ffff: dev {name} " for name in self.own_clsacts())
         return [each for each in others if not each.startswith(ours)]
 

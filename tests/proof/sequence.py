@@ -185,7 +185,7 @@ class Generator:
         return ("stranger", self.pick(("qdisc", "clsact", "filter", "table", "netdev_table", "ifb", "no_qdisc", "no_table")))
 
     def vandal(self):
-        return ("vandal", self.pick(("links", "link_down", "link_qdisc", "table", "filters", "flush")))
+        return ("vandal", self.pick(("links", "link_down", "link_qdisc", "link_name", "link_group", "link_taken", "table", "filters", "flush")))
 
     def disk(self):
         return ("disk", self.pick(("full", "full", "readonly")))

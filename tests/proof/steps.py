@@ -304,10 +304,20 @@ class Steps:
             lab.run("nft", "flush", "ruleset", check=False)
             self.host.note_foreign()
         else:
-            for _, name in socket.if_nameindex():
-                if name.startswith("faultd") and name != "faultd77":
-                    lab.run(*{"links": ("ip", "link", "del", name), "link_down": ("ip", "link", "set", name, "down"),
-                              "link_qdisc": ("tc", "qdisc", "del", "dev", name, "root")}[what], check=False)
+            commands = {
+                "links": ["link del {name}"], "link_down": ["link set {name} down"], "link_group": ["link set {name} group 0"],
+                "link_name": ["link set {name} name renamed{index}"],
+                "link_taken": ["link del {name}", "link add foreign{index} index {index} type bridge"],
+            }
+            for index, name in socket.if_nameindex():
+                # One without an alias has just been made, and can be told by its group only.
+                if not name.startswith("faultd") or "alias faultd" not in lab.run("ip", "link", "show", name, check=False):
+                    continue
+                if what == "link_qdisc":
+                    lab.run("tc", "qdisc", "del", "dev", name, "root", check=False)
+                for command in commands.get(what, []):
+                    lab.run("ip", *command.format(name=name, index=index).split(), check=False)
+            self.host.note_foreign()
 
     @staticmethod
     def delete_filters():

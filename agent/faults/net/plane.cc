@@ -192,7 +192,7 @@ Status NetworkPlane::AdvanceRetiring(const std::string& id) {
   ASSIGN_OR_RETURN(const PresentLinks present, ListLinks());
   std::erase_if(retiring_, [&](const RetiringLink& each) {
     const auto found = present.find(each.link.link.index);
-    return found == present.end() || found->second.name != each.link.link.name;
+    return found == present.end() || !IsOurs(found->second);
   });
   // What was made though the answer was an error.
   const std::set<int> known = KnownLinks();

@@ -100,7 +100,7 @@ Status NetworkPlane::CheckLink(const Link& made, const PresentLinks& present) {
   const auto found = present.find(made.index);
   if (found == present.end()) return SomebodyElse("deleted", made);
   const Link& now = found->second;
-  if (now.kind != made.kind) return SomebodyElse("replaced", made);
+  if (!IsOurs(now)) return SomebodyElse("replaced", made);
   if (now.up != made.up) return SomebodyElse(now.up ? "brought up" : "brought down", made);
   return absl::OkStatus();
 }

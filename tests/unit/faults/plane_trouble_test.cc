@@ -176,8 +176,15 @@ TEST_F(PlaneTroubleTest, FaultIsLostWhenSomebodyChangesItsLink) {
     const char* how;
     std::function<void(const Link&)> change;
   };
+  int foreign = 0;
   const Case cases[] = {
       {"deleted link faultd", [&](const Link& link) { kernel.RemoveLink(link.index); }},
+      {"replaced link faultd",
+       [&](const Link& link) {
+         kernel.RemoveLink(link.index);
+         kernel.AddLink({.index = link.index, .name = link.name, .kind = "dummy", .up = true});
+         foreign = link.index;
+       }},
       {"brought down link faultd",
        [&](Link link) {
          link.up = false;
@@ -202,6 +209,7 @@ TEST_F(PlaneTroubleTest, FaultIsLostWhenSomebodyChangesItsLink) {
     EXPECT_EQ(plane.Observe("b").status(), absl::OkStatus());
     RemoveFully("a");
     RemoveFully("b");
+    if (foreign != 0) kernel.RemoveLink(std::exchange(foreign, 0));
     EXPECT_EQ(kernel.state(), before) << each.how;
   }
 }
@@ -213,6 +221,16 @@ TEST_F(PlaneTroubleTest, BlackholeIsLostWhenSomebodyBringsItsLinkUp) {
   kernel.AddLink(link);
   EXPECT_EQ(plane.Observe("a").status(),
             absl::DataLossError("fault a: somebody else has brought up link faultd-null"));
+}
+
+TEST_F(PlaneTroubleTest, LinkWithAnotherNameIsDeletedAllTheSame) {
+  ASSERT_TRUE(plane.Set(Place("a", "10.0.0.0/8", Delay(100))).ok());
+  Link link = kernel.state().links.rbegin()->second;
+  link.name = "elsewhere0";
+  kernel.AddLink(link);
+  EXPECT_EQ(plane.Observe("a").status(), absl::OkStatus());
+  RemoveFully("a");
+  EXPECT_EQ(kernel.state(), before);
 }
 
 TEST_F(PlaneTroubleTest, ChangeMakesAnewALinkThatSomebodyDeleted) {
