@@ -79,15 +79,16 @@ def file_system(size=64 << 20, inodes=4096, options="loop"):
 
 
 @contextlib.contextmanager
-def silent_file_system(file=None):
-    """A FUSE that is mounted and never answers, like NFS whose server is gone: its directory and the server's end. With the
-    name of a file it is in the place of that. Whoever waits for a request that was read there cannot be killed; closing it ends
+def silent_file_system(place=None):
+    """A FUSE that is mounted and never answers, like NFS whose server is gone: its directory and the server's end. With a
+    place it is there, over a file or a directory. Whoever waits for a request that was read there cannot be killed; closing it ends
     all waiting."""
     init = struct.Struct("=II56x")  # linux/fuse.h: struct fuse_init_out
     with contextlib.ExitStack() as stack:
-        place = file or stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-silent-"))
+        place = place or stack.enter_context(tempfile.TemporaryDirectory(prefix="faultd-silent-"))
+        mode = 40000 if os.path.isdir(place) else 100000
         device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={device},rootmode={100000 if file else 40000},user_id=0,group_id=0"
+        options = f"fd={device},rootmode={mode},user_id=0,group_id=0"
         with contextlib.closing(os.fdopen(device, "rb+", buffering=0)) as server:
             subprocess.run(["mount", "-i", "-t", "fuse", "-o", options, "silent", place], pass_fds=[device], check=True)
             stack.callback(run, "umount", "--lazy", place)

@@ -199,6 +199,19 @@ class StalledDiskTest(DiskTest):
         self.assertEqual(self.daemon.agent().os, known)
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
 
+    def test_disk_with_the_records_set_aside(self):
+        ends = self.blackhole(3, lease=3)
+        self.blackhole(4)
+        with lab.silent_file_system(os.path.join(self.daemon.state, "journal")) as (_, server):
+            [set_aside] = self.daemon.agent().leftovers
+            self.assertEqual((set_aside.name, set_aside.detail), ("?", "the disk with the files of the host does not answer"))
+            self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+            server.read(1 << 17)
+            self.daemon.process.kill()
+            wait_for(lambda: self.reachable(4), "the kernel ends the fault")
+        # The guardian wants the records as well, and has them now.
+        self.daemon.wait()
+
     def test_disk_with_the_modules(self):
         has_netem = any(c.kind == "latency" and c.state == c.AVAILABLE for c in self.daemon.agent().capabilities)
         ends = self.blackhole(3, lease=3)
