@@ -155,11 +155,14 @@ class Generator:
 
     def trouble(self):
         if self.spoils_journal and self.chance(0.6):
-            return ("records", self.pick(("truncate", "flip", "duplicate", "garbage", "remove", "empty", "journal")))
+            return self.records()
         name = self.random.choices(("signal", "operation", "interface", "stranger", "vandal", "disk", "clock", "second", "signal_all", "start",
                                     "terminate"),
                                    (8, 10, 4, 3, 3, 2, 2, 2, 2, 1, 1))[0]
         return getattr(self, name)()
+
+    def records(self):
+        return ("records", self.pick(("truncate", "flip", "duplicate", "garbage", "remove", "empty", "journal")))
 
     def signal(self):
         return ("signal", self.pick(("daemon", "daemon", "guardian", "stress")), self.pick(("KILL", "KILL", "STOP", "SEGV")))

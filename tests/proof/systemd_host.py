@@ -128,7 +128,7 @@ class SystemdGenerator(Generator):
 
     def trouble(self):
         if self.spoils_journal and self.chance(0.5):
-            return super().trouble()
+            return self.records()
         name = self.random.choices(("signal", "signal_all", "package", "service", "interface", "stranger", "vandal", "disk"),
                                    (5, 2, 4, 4, 2, 2, 2, 1))[0]
         return getattr(self, name)()
