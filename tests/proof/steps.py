@@ -305,19 +305,21 @@ class Steps:
             self.host.note_foreign()
         else:
             commands = {
-                "links": ["link del {name}"], "link_down": ["link set {name} down"], "link_group": ["link set {name} group 0"],
-                "link_name": ["link set {name} name renamed{index}"],
-                "link_taken": ["link del {name}", "link add foreign{index} index {index} type bridge"],
+                "links": ["ip link del {name}"], "link_down": ["ip link set {name} down"],
+                "link_qdisc": ["tc qdisc del dev {name} root"], "link_group": ["ip link set {name} group 0"],
+                "link_name": ["ip link set {name} name renamed{index}"],
+                "link_taken": ["ip link del {name}", "ip link add foreign{index} index {index} type bridge"],
             }
             for index, name in socket.if_nameindex():
-                # One without an alias has just been made, and can be told by its group only.
-                if not name.startswith("faultd") or "alias faultd" not in lab.run("ip", "link", "show", name, check=False):
+                if not name.startswith("faultd") or name == "faultd77":
                     continue
-                if what == "link_qdisc":
-                    lab.run("tc", "qdisc", "del", "dev", name, "root", check=False)
-                for command in commands.get(what, []):
-                    lab.run("ip", *command.format(name=name, index=index).split(), check=False)
-            self.host.note_foreign()
+                # One without an alias has just been made, and can be told by its group only.
+                if what == "link_group" and "alias faultd" not in lab.run("ip", "link", "show", name, check=False):
+                    continue
+                for command in commands[what]:
+                    lab.run(*command.format(name=name, index=index).split(), check=False)
+            if what == "link_taken":
+                self.host.note_foreign()
 
     @staticmethod
     def delete_filters():
