@@ -244,4 +244,12 @@ NetlinkMessage DumpRequest(uint8_t type) {
   return message;
 }
 
+NetlinkMessage ChainRequest(std::string_view name) {
+  NetlinkMessage message(TypeOf(NFT_MSG_GETCHAIN), 0, 256);
+  message.PutHeader(Header(NFPROTO_NETDEV, 0));
+  message.PutString(NFTA_CHAIN_TABLE, kTableName);
+  message.PutString(NFTA_CHAIN_NAME, name);
+  return message;
+}
+
 }  // namespace faultd::nft

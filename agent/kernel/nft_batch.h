@@ -54,5 +54,7 @@ bool IsRefusedTable(const Status& error);
 
 // A request for everything of one type (NFT_MSG_GET…) in the netdev family.
 NetlinkMessage DumpRequest(uint8_t type);
+// A request for one chain of the table.
+NetlinkMessage ChainRequest(std::string_view name);
 
 }  // namespace faultd::nft

@@ -40,36 +40,39 @@ void AddActionChain(Batch& batch, std::string_view name, const Action& action) {
   }
 }
 
-std::string BaseChainName(const SteeringChain& chain) {
-  return StrCat(chain.direction == Direction::kEgress ? "egress_" : "ingress_", chain.interface,
-                "_", chain.ifindex);
-}
-
-void AddChainRules(Batch& batch, const SteeringChain& chain, NameCounter& names,
-                   const SetNamer& set_name, const ActionNamer& action_name) {
-  const std::string base = BaseChainName(chain);
-  const auto add_matches = [&](std::string_view in, const std::vector<PacketMatch>& matches,
+void AddSegmentRules(Batch& batch, const Segment& segment, const SetNamer& set_name) {
+  const auto add_matches = [&](std::string_view chain, const std::vector<PacketMatch>& matches,
                                const std::function<void(RuleWriter&)>& verdict) {
     for (const PacketMatch& match : matches) {
-      AddMatchRules(batch, in, match, chain.direction, set_name, verdict);
+      AddMatchRules(batch, chain, match, segment.direction, set_name, verdict);
     }
   };
-  if (std::ranges::any_of(chain.rules, HasIpv6)) AddNeighbourDiscoveryRule(batch, base);
-  add_matches(base, chain.protect, [](RuleWriter& rule) { rule.Verdict(NF_ACCEPT); });
-  for (const SteeringRule& rule : chain.rules) {
-    const std::string action = action_name(rule);
-    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, action); };
+  for (size_t i = 0; i < segment.rules.size(); ++i) {
+    const SteeringRule& rule = segment.rules[i];
+    const auto act = [&](RuleWriter& writer) { writer.Verdict(NFT_GOTO, segment.actions[i]); };
     if (rule.except.empty()) {
-      add_matches(base, rule.match, act);
+      add_matches(segment.chain, rule.match, act);
       continue;
     }
-    // What is excepted returns to the base chain, as does what is not hit, and so meets the next
-    // rule.
-    const std::string exceptions = names.Next(kClassChainPrefix);
+    // What is excepted returns to the segment, as does what is not hit, and so meets the next rule.
+    const std::string& exceptions = segment.classes[i];
     batch.AddChain(exceptions);
     add_matches(exceptions, rule.except, [](RuleWriter& writer) { writer.Verdict(NFT_RETURN); });
     add_matches(exceptions, rule.match, act);
-    batch.AddRule(base, [&](RuleWriter& writer) { writer.Verdict(NFT_JUMP, exceptions); });
+    batch.AddRule(segment.chain, [&](RuleWriter& writer) { writer.Verdict(NFT_JUMP, exceptions); });
+  }
+}
+
+void AddBaseRules(Batch& batch, const SteeringChain& chain,
+                  const std::vector<std::string_view>& segments, const SetNamer& set_name) {
+  const std::string base = BaseChainName(chain);
+  if (std::ranges::any_of(chain.rules, HasIpv6)) AddNeighbourDiscoveryRule(batch, base);
+  for (const PacketMatch& match : chain.protect) {
+    AddMatchRules(batch, base, match, chain.direction, set_name,
+                  [](RuleWriter& rule) { rule.Verdict(NF_ACCEPT); });
+  }
+  for (const std::string_view segment : segments) {
+    batch.AddRule(base, [&](RuleWriter& writer) { writer.Verdict(NFT_JUMP, segment); });
   }
 }
 

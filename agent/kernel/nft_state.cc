@@ -104,6 +104,16 @@ StatusOr<Chains> ReadChains(NetlinkSocket& socket) {
   return chains;
 }
 
+StatusOr<std::set<std::string>> FindChains(NetlinkSocket& socket, std::set<std::string> names) {
+  for (auto name = names.begin(); name != names.end();) {
+    NetlinkMessage request = ChainRequest(*name);
+    const Status status = socket.Execute(request, StrCat("look for nftables chain ", *name));
+    if (!status.ok() && ErrnoOf(status) != ENOENT) return status;
+    name = status.ok() ? std::next(name) : names.erase(name);
+  }
+  return names;
+}
+
 StatusOr<std::map<std::string, PacketCounter>> ReadCounters(NetlinkSocket& socket) {
   std::map<std::string, PacketCounter> counters;
   RETURN_IF_ERROR(DumpOfTable(

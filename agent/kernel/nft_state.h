@@ -26,6 +26,8 @@ struct Chains {
   std::map<std::string, uint32_t> regular;
 };
 StatusOr<Chains> ReadChains(NetlinkSocket& socket);
+// Which of these chains are there.
+StatusOr<std::set<std::string>> FindChains(NetlinkSocket& socket, std::set<std::string> names);
 
 StatusOr<std::map<std::string, PacketCounter>> ReadCounters(NetlinkSocket& socket);
 

@@ -14,12 +14,15 @@
 #include "kernel/netlink.h"
 #include "kernel/nft_batch.h"
 #include "kernel/nft_chains.h"
+#include "kernel/nft_plan.h"
 #include "kernel/nft_state.h"
 
 namespace faultd {
 namespace {
 
 using nft::Batch;
+using nft::Plan;
+using nft::Segment;
 using nft::TableState;
 
 // Room for the expressions of one rule is limited to 4 KiB in the kernel.
@@ -27,46 +30,6 @@ constexpr size_t kMaxCounters = 64;
 
 constexpr std::chrono::milliseconds kOwnerGoneTimeout{500};
 constexpr std::chrono::milliseconds kOwnerGoneInterval{2};
-
-struct NamedSet {
-  std::string name;
-  AddressSet addresses;
-};
-
-// What the table has beside base chains and their classes: it stays from one Apply to the next for
-// as long as it is in use.
-struct Contents {
-  std::vector<NamedSet> sets;
-  std::set<std::string> counters;
-  // Names of the chains of what rules do, one for each rule: they are counted to see all in force.
-  std::multimap<nft::Action, std::string> actions;
-  // By these names, the base chain from which packets get there.
-  std::map<std::string, std::string> base_of;
-};
-
-const NamedSet* FindSet(const std::vector<NamedSet>& sets, const AddressSet& addresses) {
-  const auto found = std::ranges::find(sets, addresses, &NamedSet::addresses);
-  return found == sets.end() ? nullptr : &*found;
-}
-
-bool HasAction(const Contents& contents, const nft::Action& action, const std::string& chain) {
-  const auto [begin, end] = contents.actions.equal_range(action);
-  return std::any_of(begin, end, [&](const auto& each) { return each.second == chain; });
-}
-
-template <typename Each>
-void ForEachRule(const SteeringTable& table, Each each) {
-  for (const SteeringChain& chain : table) std::ranges::for_each(chain.rules, each);
-}
-
-template <typename Each>
-void ForEachMatch(const SteeringTable& table, Each each) {
-  for (const SteeringChain& chain : table) std::ranges::for_each(chain.protect, each);
-  ForEachRule(table, [&](const SteeringRule& rule) {
-    std::ranges::for_each(rule.match, each);
-    std::ranges::for_each(rule.except, each);
-  });
-}
 
 Status ExplainUnsupported(const Status& status) {
   const int error = ErrnoOf(status);
@@ -88,6 +51,69 @@ Status ExplainUnsupported(const Status& status) {
   return status;
 }
 
+// Deletes what is before and not next, and empties the base chains that stay, of those that are
+// there.
+void DeleteUnused(Batch& batch, const std::set<std::string>& present_bases, const Plan& before,
+                  const Plan& next) {
+  const std::set<std::string> bases = next.BaseChains();
+  for (const std::string& chain : present_bases) {
+    if (bases.contains(chain)) {
+      batch.DeleteRules(chain);
+    } else {
+      batch.DeleteChain(chain);
+    }
+  }
+  const auto segments = next.SegmentChains();
+  for (const Segment& segment : before.segments) {
+    if (segments.contains(segment.chain)) continue;
+    if (!segment.in_base()) batch.DeleteChain(segment.chain);
+    for (const std::string& chain : segment.classes) {
+      if (!chain.empty()) batch.DeleteChain(chain);
+    }
+  }
+  const auto actions = next.ActionChains();
+  for (const auto& [action, chain] : before.actions) {
+    if (!actions.contains(chain)) batch.DeleteChain(chain);
+  }
+  for (const auto& [addresses, name] : before.sets) {
+    if (!next.sets.contains(addresses)) batch.DeleteSet(name);
+  }
+  for (const std::string& counter : before.counters) {
+    if (!next.counters.contains(counter)) batch.DeleteCounter(counter);
+  }
+}
+
+// Adds what is next and not before, and fills the base chains.
+void AddNew(Batch& batch, const SteeringTable& table, const Plan& before, const Plan& next,
+            std::map<std::string, PacketCounter>& counted) {
+  for (const std::string& counter : next.counters) {
+    if (!before.counters.contains(counter)) batch.AddCounter(counter, counted[counter]);
+  }
+  for (const auto& [addresses, name] : next.sets) {
+    if (!before.sets.contains(addresses)) batch.AddSet(name, addresses);
+  }
+  const auto actions = before.ActionChains();
+  for (const auto& [action, chain] : next.actions) {
+    if (!actions.contains(chain)) nft::AddActionChain(batch, chain, action);
+  }
+  const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
+    return next.sets.find(addresses)->second;
+  };
+  const auto segments = before.SegmentChains();
+  auto segment = next.segments.begin();
+  for (const SteeringChain& chain : table) {
+    std::vector<std::string_view> jumps;
+    for (; !segment->in_base(); ++segment) {
+      jumps.push_back(segment->chain);
+      if (segments.contains(segment->chain)) continue;
+      batch.AddChain(segment->chain);
+      nft::AddSegmentRules(batch, *segment, set_name);
+    }
+    nft::AddBaseRules(batch, chain, jumps, set_name);
+    nft::AddSegmentRules(batch, *segment++, set_name);
+  }
+}
+
 class NftSteering final : public Steering {
  public:
   explicit NftSteering(NetlinkSocket socket) : socket_(std::move(socket)) {}
@@ -95,6 +121,7 @@ class NftSteering final : public Steering {
   std::string_view name() const override { return "nftables"; }
   Status Apply(const SteeringTable& table) override;
   StatusOr<SteeringState> Read() override;
+  StatusOr<size_t> CountRules() override;
   Status Supports(const SteeringRule& rule) const override;
   StatusOr<std::vector<OwnHook>> HooksToOwn(const std::vector<std::string>&) override {
     return std::vector<OwnHook>();
@@ -105,16 +132,10 @@ class NftSteering final : public Steering {
   StatusOr<std::optional<TableState>> FindTableOfOurs();
   Status Remove();
   Status Replace(const SteeringTable& table);
-  Contents Plan(const SteeringTable& table);
-  // Deletes what the kernel has and `table` or `next` have not, and empties the base chains that
-  // stay.
-  void DeleteUnused(Batch& batch, const nft::Chains& existing,
-                    const std::set<std::string>& base_chains, const Contents& next);
-  StatusOr<size_t> CountRulesInForce();
 
   NetlinkSocket socket_;  // owns the table; open for as long as this object lives
   // What the table has, from the last Apply; nothing when there is no table or that is not certain.
-  std::optional<Contents> contents_;
+  std::optional<Plan> plan_;
   nft::NameCounter names_;
 };
 
@@ -155,7 +176,7 @@ Status NftSteering::Apply(const SteeringTable& table) {
   // Somebody has changed the table since it was looked at, or something could be loaded: once more,
   // without relying on what is there.
   constexpr std::array kWorthAnotherTry = {ENOENT, EEXIST, EBUSY};
-  contents_.reset();
+  plan_.reset();
   if (std::ranges::find(kWorthAnotherTry, ErrnoOf(status)) != kWorthAnotherTry.end()) {
     if (nft::IsMissingExpression(status)) {
       for (const char* module : {"nft_fwd_netdev", "nft_numgen", "nft_hash"}) {
@@ -176,25 +197,27 @@ Status NftSteering::Remove() {
     const Status status = batch.Send(socket_, "remove nftables table faultd");
     if (!status.ok() && ErrnoOf(status) != ENOENT) return status;
   }
-  contents_.reset();
+  plan_.reset();
   return absl::OkStatus();
 }
 
+// What is the same in the plan before stays as it is, but for base chains, whose rules are put in
+// anew.
 Status NftSteering::Replace(const SteeringTable& table) {
   ASSIGN_OR_RETURN(const std::optional<TableState> found, FindTableOfOurs());
   const bool ours = found && found->owner == socket_.port();
-  const bool incremental = ours && contents_.has_value();
-  Contents next = Plan(table);
-  std::set<std::string> base_chains;
-  for (const SteeringChain& chain : table) base_chains.insert(nft::BaseChainName(chain));
+  const bool incremental = ours && plan_.has_value();
+  const Plan nothing;
+  const Plan& before = incremental ? *plan_ : nothing;
+  Plan next = nft::MakePlan(table, before, names_);
 
   Batch batch;
-  nft::Chains existing;
+  std::set<std::string> present_bases;
   std::map<std::string, PacketCounter> counted;
   if (incremental) {
-    ASSIGN_OR_RETURN(existing, nft::ReadChains(socket_));
+    ASSIGN_OR_RETURN(present_bases, nft::FindChains(socket_, before.BaseChains()));
     batch.AddTable();
-    DeleteUnused(batch, existing, base_chains, next);
+    DeleteUnused(batch, present_bases, before, next);
   } else {
     if (ours) {
       ASSIGN_OR_RETURN(counted, nft::ReadCounters(socket_));
@@ -202,82 +225,14 @@ Status NftSteering::Replace(const SteeringTable& table) {
     if (found) batch.DeleteTable();
     batch.AddTable();
   }
-  for (const std::string& counter : next.counters) {
-    if (!incremental || !contents_->counters.contains(counter)) {
-      batch.AddCounter(counter, counted[counter]);
-    }
-  }
-  for (const NamedSet& set : next.sets) {
-    if (!incremental || FindSet(contents_->sets, set.addresses) == nullptr) {
-      batch.AddSet(set.name, set.addresses);
-    }
-  }
-  for (const auto& [action, chain] : next.actions) {
-    if (!incremental || !HasAction(*contents_, action, chain)) {
-      nft::AddActionChain(batch, chain, action);
-    }
-  }
-  const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
-    return FindSet(next.sets, addresses)->name;
-  };
-  auto unused = next.actions;
   for (const SteeringChain& chain : table) {
     const std::string name = nft::BaseChainName(chain);
-    if (!existing.base.contains(name)) batch.AddBaseChain(name, chain.interface, chain.direction);
-    const auto action_name = [&](const SteeringRule& rule) {
-      std::string action = unused.extract(nft::Action(rule)).mapped();
-      next.base_of[action] = name;
-      return action;
-    };
-    nft::AddChainRules(batch, chain, names_, set_name, action_name);
+    if (!present_bases.contains(name)) batch.AddBaseChain(name, chain.interface, chain.direction);
   }
+  AddNew(batch, table, before, next, counted);
   RETURN_IF_ERROR(batch.Send(socket_, "apply nftables table faultd"));
-  contents_ = std::move(next);
+  plan_ = std::move(next);
   return absl::OkStatus();
-}
-
-Contents NftSteering::Plan(const SteeringTable& table) {
-  Contents next;
-  ForEachMatch(table, [&](const PacketMatch& match) {
-    if (!nft::NeedsSet(match.remote) || FindSet(next.sets, match.remote) != nullptr) return;
-    const NamedSet* kept = contents_ ? FindSet(contents_->sets, match.remote) : nullptr;
-    next.sets.push_back({kept != nullptr ? kept->name : names_.Next("addresses_"), match.remote});
-  });
-  auto kept = contents_ ? contents_->actions : decltype(next.actions)();
-  ForEachRule(table, [&](const SteeringRule& rule) {
-    next.counters.insert(rule.counters.begin(), rule.counters.end());
-    next.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
-    auto action = kept.extract(nft::Action(rule));
-    if (action.empty()) {
-      next.actions.emplace(rule, names_.Next(nft::kActionChainPrefix));
-    } else {
-      next.actions.insert(std::move(action));
-    }
-  });
-  return next;
-}
-
-void NftSteering::DeleteUnused(Batch& batch, const nft::Chains& existing,
-                               const std::set<std::string>& base_chains, const Contents& next) {
-  for (const std::string& chain : existing.base) {
-    if (base_chains.contains(chain)) {
-      batch.DeleteRules(chain);
-    } else {
-      batch.DeleteChain(chain);
-    }
-  }
-  for (const auto& [chain, use] : existing.regular) {
-    if (chain.starts_with(nft::kClassChainPrefix)) batch.DeleteChain(chain);
-  }
-  for (const auto& [action, chain] : contents_->actions) {
-    if (!HasAction(next, action, chain)) batch.DeleteChain(chain);
-  }
-  for (const NamedSet& set : contents_->sets) {
-    if (FindSet(next.sets, set.addresses) == nullptr) batch.DeleteSet(set.name);
-  }
-  for (const std::string& counter : contents_->counters) {
-    if (!next.counters.contains(counter)) batch.DeleteCounter(counter);
-  }
 }
 
 StatusOr<SteeringState> NftSteering::Read() {
@@ -286,23 +241,29 @@ StatusOr<SteeringState> NftSteering::Read() {
   if (!found) return state;
   state.present = true;
   state.names = {StrCat("nftables table ", nft::kTableName)};
-  ASSIGN_OR_RETURN(state.rules, CountRulesInForce());
+  ASSIGN_OR_RETURN(state.rules, CountRules());
   ASSIGN_OR_RETURN(state.counters, nft::ReadCounters(socket_));
   return state;
 }
 
-// Those of this process whose chain and base chain are there, with what they do. Chains can be told
-// faster than rules. Nobody else can change an owned table, but base chains go with their
-// interface.
-StatusOr<size_t> NftSteering::CountRulesInForce() {
-  if (!contents_) return size_t{0};
+// Those of this process that a packet can get to, with what they do. Chains can be told faster than
+// rules. Nobody else can change an owned table, but base chains go with their interface.
+StatusOr<size_t> NftSteering::CountRules() {
+  if (!plan_) return size_t{0};
   ASSIGN_OR_RETURN(const nft::Chains existing, nft::ReadChains(socket_));
-  return static_cast<size_t>(std::ranges::count_if(contents_->actions, [&](const auto& each) {
-    const auto& [action, chain] = each;
+  const auto has = [&](const std::string& chain, uint32_t rules) {
     const auto found = existing.regular.find(chain);
-    return found != existing.regular.end() && found->second >= action.rules() &&
-           existing.base.contains(contents_->base_of.at(chain));
-  }));
+    return found != existing.regular.end() && found->second >= rules;
+  };
+  size_t count = 0;
+  for (const Segment& segment : plan_->segments) {
+    if (!existing.base.contains(segment.base)) continue;
+    if (!segment.in_base() && !has(segment.chain, 1)) continue;
+    for (size_t i = 0; i < segment.rules.size(); ++i) {
+      if (has(segment.actions[i], nft::Action::RulesFor(segment.rules[i].share))) ++count;
+    }
+  }
+  return count;
 }
 
 }  // namespace

@@ -82,6 +82,12 @@ class Steering {
   // Reads back from the kernel.
   virtual StatusOr<SteeringState> Read() = 0;
 
+  // SteeringState::rules alone, which may be had faster.
+  virtual StatusOr<size_t> CountRules() {
+    ASSIGN_OR_RETURN(const SteeringState state, Read());
+    return state.rules;
+  }
+
   // OK, or why this mechanism cannot express the rule ("flows_percent needs nftables …").
   virtual Status Supports(const SteeringRule& rule) const = 0;
 

@@ -52,8 +52,8 @@ class Generator:
 
     def request(self):
         name = self.random.choices(("inject", "hold", "renew", "revert", "bad", "lever", "plan", "traffic", "revert_all", "pause", "drop",
-                                    "reload", "name", "halt"),
-                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1, 0.5, 0.7, 0.4))[0]
+                                    "reload", "name", "halt", "crowd"),
+                                   (10, 2, 2, 2, 1, 0.5, 0.5, 1.5, 0.5, 1.5, 1, 0.5, 0.7, 0.4, 0.3 if "blackhole" in self.kinds else 0))[0]
         return getattr(self, name)()
 
     def a_fault(self):
@@ -63,6 +63,12 @@ class Generator:
         self.faults += 1
         waits = self.chance(0.7)
         return ("inject", self.faults - 1, self.pick(LEASES), waits, *self.spec())
+
+    def crowd(self):
+        """As many faults as make the rules of an interface more than one stretch."""
+        count = self.pick((20, 60))
+        self.faults += count
+        return ("crowd", self.faults - count, count, self.pick(LEASES))
 
     def hold(self):
         self.faults += 1

@@ -77,6 +77,11 @@ class Steps:
     def inject(self, number, lease, waits, kind, fields):
         self.call("faults", "InjectFault", self.inject_request(number, lease, kind, fields), waits)
 
+    def crowd(self, first, count, lease):
+        for number in range(first, first + count):
+            fields = {"to": [f"10.9.{number % 200}.0/30"], "interfaces": ["up0"]}
+            self.call("faults", "InjectFault", self.inject_request(number, lease, "blackhole", fields), waits=number == first + count - 1)
+
     def hold(self, number, lease, grace, kind, fields):
         if self.host.stubs is None:
             return

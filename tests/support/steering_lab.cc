@@ -305,14 +305,14 @@ PacketMatch BackgroundTraffic() {
   return {.remote = AddressSet(Family::kIpv6, std::move(ranges))};
 }
 
-ContractCase MakeContractCase(unsigned seed, int ifindex, int link_index) {
+ContractCase MakeContractCase(unsigned seed, int ifindex, int link_index, int rules) {
   RandomCase random(seed);
   ContractCase contract;
   for (const Direction direction : {Direction::kEgress, Direction::kIngress}) {
     SteeringChain chain{.interface = "v0", .ifindex = ifindex, .direction = direction};
     chain.protect = random.Matches(1);
     chain.protect.push_back(BackgroundTraffic());
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < rules; ++i) {
       SteeringRule rule{.match = random.Matches(3), .link_index = link_index};
       if (random.Below(2) == 0) rule.except = random.Matches(2);
       rule.counters = {StrCat(direction == Direction::kEgress ? "out" : "in", i), "all"};

@@ -69,13 +69,13 @@ class SteeringLab : public NetnsTest {
 // What the two kernels tell each other of their own accord, which disturbs exact counting.
 PacketMatch BackgroundTraffic();
 
-// A table of several rules in both directions and many packets made by chance: the counters must be
+// A table of as many rules in each direction and many packets made by chance: the counters must be
 // what PacketMatch::Matches says of each packet. For any steering that can do without flows.
 struct ContractCase {
   SteeringTable table;
   std::vector<LabPacket> packets;
 };
-ContractCase MakeContractCase(unsigned seed, int ifindex, int link_index);
+ContractCase MakeContractCase(unsigned seed, int ifindex, int link_index, int rules = 5);
 std::map<std::string, uint64_t> ExpectedCounts(const ContractCase& contract);
 
 }  // namespace faultd
