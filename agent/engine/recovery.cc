@@ -1,5 +1,7 @@
 #include "engine/recovery.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "faults/leftovers.h"
 #include "faults/until_gone.h"
@@ -12,6 +14,11 @@ struct RecordEnds {
   std::vector<std::string> removed;  // ids
   std::vector<std::string> aside;    // names of files
 };
+
+bool IsOfNetwork(const v1::JournalRecord& record) {
+  const v1::Undo& undo = record.undo();
+  return undo.has_latency() || undo.has_loss() || undo.has_blackhole();
+}
 
 Status RecoverRecord(const v1::JournalRecord& record, Host& host, const std::string& boot_id,
                      const RecoveryLog& tell, RecordEnds& ends) {
@@ -51,6 +58,11 @@ LogSubject AboutRecord(const v1::JournalRecord& record) {
 }
 
 Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log) {
+  // Packets before anything else: they need no record, and records may be on a disk that does not
+  // answer. What goes wrong here is tried again, and told, below.
+  std::vector<std::string> swept;
+  SweepNetwork(host, [&](const std::string& name) { swept.push_back(name); }).IgnoreError();
+
   Status status;
   RecordEnds ends;
   auto content = journal.ReadAll();
@@ -69,9 +81,12 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
       ends.aside.push_back(name);
     }
   }
-  MergeStatus(status, SweepLeftovers(host, [&log](const std::string& name) {
-                log(StrCat("removing ", name, ", which no record speaks of"), {});
-              }));
+  const auto log_unknown = [&](const std::string& name) {
+    log(StrCat("removed ", name, ", which no record speaks of"), {});
+  };
+  if (!content.ok() || std::ranges::none_of(content->records, IsOfNetwork))
+    std::ranges::for_each(swept, log_unknown);
+  MergeStatus(status, SweepLeftovers(host, log_unknown));
   // Last, because a disk that stalls must not keep anything from being reverted.
   for (const std::string& id : ends.removed) MergeStatus(status, journal.Remove(id));
   for (const std::string& name : ends.aside) MergeStatus(status, journal.SetAside(name));

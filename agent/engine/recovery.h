@@ -17,10 +17,11 @@ using RecoveryLog = std::function<void(const std::string& line, const LogSubject
 // For lines about a fault that is put back from its record.
 LogSubject AboutRecord(const v1::JournalRecord& record);
 
-// Puts the host back from the journal alone, then removes whatever else in the kernel is tagged as
-// ours. For the start of the daemon, for the guardian, and by hand. The caller holds the lock. Goes
-// on after errors; what could not be reverted keeps its record, and the errors come back merged.
-// Records that cannot be read are set aside; those of remote kinds are left to Engine. Idempotent.
+// Puts the host back from the journal alone, and removes whatever else in the kernel is tagged as
+// ours; what makes network faults, before the journal is read. For the start of the daemon, for the
+// guardian, and by hand. The caller holds the lock. Goes on after errors; what could not be
+// reverted keeps its record, and the errors come back merged. Records that cannot be read are set
+// aside; those of remote kinds are left to Engine. Idempotent.
 Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log);
 
 }  // namespace faultd

@@ -26,7 +26,7 @@ StatusOr<std::vector<std::string>> FindLeftovers(Host& host) {
   return names;
 }
 
-Status SweepLeftovers(Host& host, const std::function<void(const std::string& name)>& found) {
+Status SweepNetwork(Host& host, const std::function<void(const std::string& name)>& found) {
   Status status;
   auto network = host.network.FindLeftovers();
   MergeStatus(status, network.status());
@@ -38,6 +38,11 @@ Status SweepLeftovers(Host& host, const std::function<void(const std::string& na
     MergeStatus(status,
                 Annotate(host.network.Remove("").status(), "remove what is tagged as ours"));
   }
+  return status;
+}
+
+Status SweepLeftovers(Host& host, const std::function<void(const std::string& name)>& found) {
+  Status status = SweepNetwork(host, found);
   auto strays = host.kernel.stress().ListStrays();
   MergeStatus(status, strays.status());
   if (!strays.ok()) return status;

@@ -46,10 +46,10 @@ void AddMemory(Report& report, const std::string& name, Daemon& daemon) {
       .AimValue(kMostMegabytes);
 }
 
-Costs CostsBeside(Daemon& daemon, const MakeRequest& make, int active, int rounds) {
+Costs CostsBeside(Daemon& daemon, const MakeRequest& make, int cidrs, int active, int rounds) {
   Costs costs;
   for (int i = 0; i < rounds; ++i) {
-    const auto request = make(fmt::format("one-{}-{}", active, i), Cidrs(1), kLease);
+    const auto request = make(fmt::format("one-{}-{}", active, i), Cidrs(cidrs), kLease);
     Time(costs.inject, [&] { daemon.Inject(request); });
     Time(costs.get, [&] { daemon.Get(request.id()); });
     Time(costs.list, [&] { daemon.List(); });
@@ -58,19 +58,21 @@ Costs CostsBeside(Daemon& daemon, const MakeRequest& make, int active, int round
   return costs;
 }
 
-void MeasureFaults(const Setup& setup, const std::string& kind, const MakeRequest& make,
+void MeasureFaults(const Setup& setup, const std::string& kind, const MakeRequest& make, int cidrs,
                    Report& report) {
   Daemon daemon(setup.programs, setup.directory);
   daemon.Start();
-  report.Section(fmt::format("growth: one more {} beside others", kind));
+  report.Section(fmt::format("growth: one more {} of {} CIDR{} beside others", kind, cidrs,
+                             cidrs == 1 ? "" : "s"));
   const int rounds = std::clamp(setup.rounds / 10, 2, 30);
   int standing = 0;
   Costs before;
   for (const int active : Decades(setup.quick ? 10 : 1000)) {
     for (; standing < active - 1; ++standing) {
-      daemon.Inject(make(fmt::format("standing-{}", standing), Cidrs(1, standing + 1), kLease));
+      daemon.Inject(
+          make(fmt::format("standing-{}", standing), Cidrs(cidrs, cidrs * (standing + 1)), kLease));
     }
-    Costs now = CostsBeside(daemon, make, active, rounds);
+    Costs now = CostsBeside(daemon, make, cidrs, active, rounds);
     const auto add = [&](const std::string& call, Samples Costs::* samples) {
       AddGrowth(report, fmt::format("{}, {} active", call, active), now.*samples, before.*samples);
     };
@@ -172,8 +174,9 @@ void MeasureLargeFaults(const Setup& setup, Report& report) {
 }  // namespace
 
 void MeasureGrowth(const Setup& setup, Report& report) {
-  MeasureFaults(setup, "blackhole", BlackholeRequest, report);
-  MeasureFaults(setup, "loss", LossRequest, report);
+  MeasureFaults(setup, "blackhole", BlackholeRequest, 1, report);
+  MeasureFaults(setup, "blackhole", BlackholeRequest, 10, report);
+  MeasureFaults(setup, "loss", LossRequest, 1, report);
   MeasureRecords(setup, report);
   MeasureWatchers(setup, report);
   MeasureLargeFaults(setup, report);

@@ -75,7 +75,7 @@ class Arm64Test(unittest.TestCase):
         os.mkdir(self.state, 0o700)
         guardian = " ".join(self.emulated("usr/sbin/faultd-guardian", "--once", "--state-dir", self.state))
         script = f"ip link add faultd0 group {LINK_GROUP} type ifb; {guardian}; ip -oneline link"
-        self.assertRegex(self.output_in_namespace(["sh", "-ec", script]), r"^removing link faultd0, .*\n1: lo: .*\n$")
+        self.assertRegex(self.output_in_namespace(["sh", "-ec", script]), r"^removed link faultd0, .*\n1: lo: .*\n$")
 
     def test_a_fault_ends_with_its_lease(self):
         daemon = self.start_daemon()

@@ -43,6 +43,26 @@ TEST(RecoveryTest, RevertsEveryRecord) {
   EXPECT_THAT(*host.RunRecovery(), IsEmpty());
 }
 
+// Records may be on a disk that does not answer.
+TEST(RecoveryTest, PacketsArriveBeforeRecordsAreRead) {
+  for (const SteeringKind steering : {SteeringKind::kNftables, SteeringKind::kFlower}) {
+    TestHost host(steering);
+    const KernelState before = host.kernel.state();
+    Inject(host, "a", kLatency);
+    host.Restart();
+    host.script.Reset();
+    EXPECT_THAT(*host.RunRecovery(), ElementsAre("fault a: latency reverted"));
+    EXPECT_EQ(host.kernel.state(), before);
+    const auto first = [&](const std::string& call) {
+      const auto begins = [&](const std::string& line) { return line.starts_with(call); };
+      return std::ranges::find_if(host.script.log(), begins) - host.script.log().begin();
+    };
+    EXPECT_LT(first("apply steering"), first("list directory"));
+    EXPECT_LT(first("delete link"), first("list directory"));
+    EXPECT_GE(host.script.Count("list directory"), 1u);
+  }
+}
+
 // There may be thousands, and each wait for the disk takes a millisecond or more.
 TEST(RecoveryTest, WaitsForNoDisk) {
   TestHost host;
@@ -103,8 +123,8 @@ TEST(RecoveryTest, TaggedObjectsGoWithoutARecord) {
   host.directory.files().clear();
   host.Restart();
   EXPECT_THAT(*host.RunRecovery(),
-              ElementsAre("removing link faultd0, which no record speaks of",
-                          "removing flower filters on eth0 egress, which no record speaks of"));
+              ElementsAre("removed link faultd0, which no record speaks of",
+                          "removed flower filters on eth0 egress, which no record speaks of"));
   EXPECT_EQ(host.Snapshot(), before);
 }
 
@@ -117,7 +137,7 @@ TEST(RecoveryTest, DamagedRecordIsSetAsideAndTheHostIsCleanAllTheSame) {
   EXPECT_THAT(
       *host.RunRecovery(),
       ElementsAre("record a.record: does not begin like a record of this version; set aside",
-                  "removing link faultd0, which no record speaks of"));
+                  "removed link faultd0, which no record speaks of"));
   EXPECT_EQ(host.kernel.state(), before);
   EXPECT_THAT(*host.journal().ListSetAside(), ElementsAre("a.record.aside"));
   EXPECT_THAT(*host.RunRecovery(), IsEmpty());
