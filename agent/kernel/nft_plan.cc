@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <span>
 #include <tuple>
 
@@ -35,38 +36,63 @@ std::span<const SteeringRule> TakeSegment(std::span<const SteeringRule>& rules) 
   return {};
 }
 
+// What equal segments have in common and few others have: base chain, first counter, number of
+// rules.
+using SegmentKey = std::tuple<std::string_view, std::string_view, size_t>;
+
+SegmentKey KeyOf(std::string_view base, std::span<const SteeringRule> rules) {
+  const SteeringRule& first = rules.front();
+  return {base, first.counters.empty() ? "" : std::string_view(first.counters.front()),
+          rules.size()};
+}
+
 class Planner {
  public:
   Planner(const Plan& before, NameCounter& names) : before_(before), names_(names) {
-    for (const auto& [action, chain] : before.actions) spare_actions_.emplace(action, chain);
-    for (const Segment& segment : before.segments) {
-      if (!segment.in_base()) kept_segments_.emplace(segment.actions.front(), &segment);
+    for (const auto& segment : before.segments) {
+      if (!segment->in_base()) kept_.emplace(KeyOf(segment->base, segment->rules), segment);
     }
   }
 
-  void Add(const SteeringChain& chain) {
-    for (const PacketMatch& match : chain.protect) AddSet(match);
-    const std::string base = BaseChainName(chain);
-    std::span<const SteeringRule> rules = chain.rules;
-    for (auto taken = TakeSegment(rules); !taken.empty(); taken = TakeSegment(rules)) {
-      Segment segment = MakeSegment(chain, base, taken);
-      if (const Segment* kept = Kept(segment)) {
-        segment = *kept;
-      } else {
-        segment.chain = names_.Next(kSegmentPrefix);
-        NameClasses(segment);
+  Plan Make(const SteeringTable& table) {
+    std::vector<std::shared_ptr<Segment>> made;
+    for (const SteeringChain& chain : table) {
+      NoteNeeds(chain);
+      std::span<const SteeringRule> rules = chain.rules;
+      const std::string base = BaseChainName(chain);
+      const auto make = [&](std::span<const SteeringRule> of, std::string name) {
+        made.push_back(std::make_shared<Segment>(Segment{.base = base,
+                                                         .chain = std::move(name),
+                                                         .direction = chain.direction,
+                                                         .rules = {of.begin(), of.end()},
+                                                         .actions = {},
+                                                         .classes = {}}));
+        plan_.segments.push_back(made.back());
+      };
+      for (auto taken = TakeSegment(rules); !taken.empty(); taken = TakeSegment(rules)) {
+        if (auto kept = TakeKept(base, taken)) {
+          plan_.segments.push_back(std::move(kept));
+        } else {
+          make(taken, names_.Next(kSegmentPrefix));
+        }
       }
-      plan_.segments.push_back(std::move(segment));
+      make(rules, base);
     }
-    Segment rest = MakeSegment(chain, base, rules);
-    rest.chain = base;
-    NameClasses(rest);
-    plan_.segments.push_back(std::move(rest));
+    NameChains(made);
+    return std::move(plan_);
   }
-
-  Plan Take() { return std::move(plan_); }
 
  private:
+  void NoteNeeds(const SteeringChain& chain) {
+    std::ranges::for_each(chain.protect, [&](const PacketMatch& match) { AddSet(match); });
+    for (const SteeringRule& rule : chain.rules) {
+      std::ranges::for_each(rule.match, [&](const PacketMatch& match) { AddSet(match); });
+      std::ranges::for_each(rule.except, [&](const PacketMatch& match) { AddSet(match); });
+      plan_.counters.insert(rule.counters.begin(), rule.counters.end());
+      plan_.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
+    }
+  }
+
   void AddSet(const PacketMatch& match) {
     if (!NeedsSet(match.remote)) return;
     const auto [added, is_new] = plan_.sets.try_emplace(match.remote);
@@ -75,46 +101,38 @@ class Planner {
     added->second = kept != before_.sets.end() ? kept->second : names_.Next("addresses_");
   }
 
-  // Adds what the rules need, and tells what does what they ask for.
-  Segment MakeSegment(const SteeringChain& chain, const std::string& base,
-                      std::span<const SteeringRule> rules) {
-    Segment segment{.base = base, .direction = chain.direction};
-    segment.rules.assign(rules.begin(), rules.end());
-    for (const SteeringRule& rule : rules) {
-      std::ranges::for_each(rule.match, [&](const PacketMatch& match) { AddSet(match); });
-      std::ranges::for_each(rule.except, [&](const PacketMatch& match) { AddSet(match); });
-      plan_.counters.insert(rule.counters.begin(), rule.counters.end());
-      plan_.counters.insert(rule.forwarded_counters.begin(), rule.forwarded_counters.end());
-      segment.actions.push_back(AddAction({base, rule}));
+  // The segment before that has these rules, each once.
+  std::shared_ptr<const Segment> TakeKept(const std::string& base,
+                                          std::span<const SteeringRule> rules) {
+    const auto [begin, end] = kept_.equal_range(KeyOf(base, rules));
+    const auto found = std::find_if(begin, end, [&](const auto& each) {
+      return std::ranges::equal(each.second->rules, rules);
+    });
+    if (found == end) return nullptr;
+    return kept_.extract(found).mapped();
+  }
+
+  // Actions that are no longer in a segment are put to use again.
+  void NameChains(const std::vector<std::shared_ptr<Segment>>& made) {
+    std::multimap<Action, std::string> spare;
+    for (const Segment* segment : SegmentsOnlyIn(before_, plan_)) {
+      for (size_t i = 0; i < segment->rules.size(); ++i)
+        spare.emplace(segment->rules[i], segment->actions[i]);
     }
-    return segment;
-  }
-
-  const std::string& AddAction(const Action& action) {
-    auto kept = spare_actions_.extract(action);
-    if (kept.empty()) return plan_.actions.emplace(action, names_.Next(kActionPrefix))->second;
-    return plan_.actions.insert(std::move(kept))->second;
-  }
-
-  // The segment before that has the same rules, which lead to the same chains.
-  const Segment* Kept(const Segment& segment) const {
-    const auto found = kept_segments_.find(segment.actions.front());
-    if (found == kept_segments_.end()) return nullptr;
-    const Segment& kept = *found->second;
-    return kept.actions == segment.actions && kept.rules == segment.rules ? &kept : nullptr;
-  }
-
-  void NameClasses(Segment& segment) {
-    for (const SteeringRule& rule : segment.rules) {
-      segment.classes.push_back(rule.except.empty() ? "" : names_.Next(kClassPrefix));
+    for (const std::shared_ptr<Segment>& segment : made) {
+      for (const SteeringRule& rule : segment->rules) {
+        auto kept = spare.extract(Action(rule));
+        segment->actions.push_back(kept.empty() ? names_.Next(kActionPrefix)
+                                                : std::move(kept.mapped()));
+        segment->classes.push_back(rule.except.empty() ? "" : names_.Next(kClassPrefix));
+      }
     }
   }
 
   const Plan& before_;
   NameCounter& names_;
   Plan plan_;
-  std::multimap<Action, std::string> spare_actions_;          // of the plan before
-  std::map<std::string_view, const Segment*> kept_segments_;  // of it, by their first action
+  std::multimap<SegmentKey, std::shared_ptr<const Segment>> kept_;
 };
 
 }  // namespace
@@ -140,28 +158,28 @@ bool AddressSetLess::operator()(const AddressSet& a, const AddressSet& b) const 
 
 std::set<std::string> Plan::BaseChains() const {
   std::set<std::string> chains;
-  for (const Segment& segment : segments) chains.insert(segment.base);
+  for (const auto& segment : segments) chains.insert(segment->base);
   return chains;
 }
 
-std::set<std::string_view> Plan::SegmentChains() const {
-  std::set<std::string_view> chains;
-  for (const Segment& segment : segments) {
-    if (!segment.in_base()) chains.insert(segment.chain);
+std::vector<const Segment*> SegmentsOnlyIn(const Plan& plan, const Plan& other) {
+  const std::set<std::shared_ptr<const Segment>> both(other.segments.begin(), other.segments.end());
+  std::vector<const Segment*> only;
+  for (const auto& segment : plan.segments) {
+    if (!both.contains(segment)) only.push_back(segment.get());
   }
-  return chains;
+  return only;
 }
 
-std::set<std::string_view> Plan::ActionChains() const {
-  std::set<std::string_view> chains;
-  for (const auto& [action, chain] : actions) chains.insert(chain);
-  return chains;
+std::set<std::string_view> ActionsOf(const std::vector<const Segment*>& segments) {
+  std::set<std::string_view> actions;
+  for (const Segment* segment : segments)
+    actions.insert(segment->actions.begin(), segment->actions.end());
+  return actions;
 }
 
 Plan MakePlan(const SteeringTable& table, const Plan& before, NameCounter& names) {
-  Planner planner(before, names);
-  for (const SteeringChain& chain : table) planner.Add(chain);
-  return planner.Take();
+  return Planner(before, names).Make(table);
 }
 
 }  // namespace faultd::nft

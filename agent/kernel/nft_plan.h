@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,17 +35,16 @@ class NameCounter {
 // "egress_ens5_2": the same for as long as the interface is the same.
 std::string BaseChainName(const SteeringChain& chain);
 
-// What happens to the packets that a rule hits. It is in a chain of its own.
+// What happens to the packets that a rule hits. It is in a chain of its own, which can stay when
+// the rule is put in anew.
 struct Action {
-  Action(std::string in, const SteeringRule& rule)
-      : base(std::move(in)),
-        link_index(rule.link_index),
+  explicit Action(const SteeringRule& rule)
+      : link_index(rule.link_index),
         share(rule.share),
         counters(rule.counters),
         forwarded_counters(rule.forwarded_counters) {}
   friend auto operator<=>(const Action&, const Action&) = default;
 
-  std::string base;  // chain from which packets get there
   int link_index;
   double share;
   std::vector<std::string> counters;
@@ -74,14 +74,16 @@ struct AddressSetLess {
 struct Plan {
   std::map<AddressSet, std::string, AddressSetLess> sets;  // name of each
   std::set<std::string> counters;
-  std::multimap<Action, std::string> actions;  // name of the chain of each
-  std::vector<Segment> segments;               // in the order of the rules; the rest is the last
+  // In the order of the rules; those of a base chain end with the one that is in it. One that stays
+  // is the same object in the next plan.
+  std::vector<std::shared_ptr<const Segment>> segments;
 
-  // Names of chains: base chains, those of segments that have their own, and those of actions.
   std::set<std::string> BaseChains() const;
-  std::set<std::string_view> SegmentChains() const;
-  std::set<std::string_view> ActionChains() const;
 };
+
+std::vector<const Segment*> SegmentsOnlyIn(const Plan& plan, const Plan& other);
+// Names of the chains of the actions of these.
+std::set<std::string_view> ActionsOf(const std::vector<const Segment*>& segments);
 
 // A plan that has as much as possible in common with `before`: what is the same has the same name,
 // and nothing else has the name of anything before.

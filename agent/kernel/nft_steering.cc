@@ -63,17 +63,16 @@ void DeleteUnused(Batch& batch, const std::set<std::string>& present_bases, cons
       batch.DeleteChain(chain);
     }
   }
-  const auto segments = next.SegmentChains();
-  for (const Segment& segment : before.segments) {
-    if (segments.contains(segment.chain)) continue;
-    if (!segment.in_base()) batch.DeleteChain(segment.chain);
-    for (const std::string& chain : segment.classes) {
+  const std::vector<const Segment*> gone = nft::SegmentsOnlyIn(before, next);
+  for (const Segment* segment : gone) {
+    if (!segment->in_base()) batch.DeleteChain(segment->chain);
+    for (const std::string& chain : segment->classes) {
       if (!chain.empty()) batch.DeleteChain(chain);
     }
   }
-  const auto actions = next.ActionChains();
-  for (const auto& [action, chain] : before.actions) {
-    if (!actions.contains(chain)) batch.DeleteChain(chain);
+  const auto kept = nft::ActionsOf(nft::SegmentsOnlyIn(next, before));
+  for (const std::string_view chain : nft::ActionsOf(gone)) {
+    if (!kept.contains(chain)) batch.DeleteChain(chain);
   }
   for (const auto& [addresses, name] : before.sets) {
     if (!next.sets.contains(addresses)) batch.DeleteSet(name);
@@ -92,25 +91,26 @@ void AddNew(Batch& batch, const SteeringTable& table, const Plan& before, const 
   for (const auto& [addresses, name] : next.sets) {
     if (!before.sets.contains(addresses)) batch.AddSet(name, addresses);
   }
-  const auto actions = before.ActionChains();
-  for (const auto& [action, chain] : next.actions) {
-    if (!actions.contains(chain)) nft::AddActionChain(batch, chain, action);
-  }
   const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
     return next.sets.find(addresses)->second;
   };
-  const auto segments = before.SegmentChains();
+  const std::vector<const Segment*> added = nft::SegmentsOnlyIn(next, before);
+  const auto kept = nft::ActionsOf(nft::SegmentsOnlyIn(before, next));
+  for (const Segment* segment : added) {
+    for (size_t i = 0; i < segment->rules.size(); ++i) {
+      if (!kept.contains(segment->actions[i]))
+        nft::AddActionChain(batch, segment->actions[i], nft::Action(segment->rules[i]));
+    }
+    if (segment->in_base()) continue;
+    batch.AddChain(segment->chain);
+    nft::AddSegmentRules(batch, *segment, set_name);
+  }
   auto segment = next.segments.begin();
   for (const SteeringChain& chain : table) {
     std::vector<std::string_view> jumps;
-    for (; !segment->in_base(); ++segment) {
-      jumps.push_back(segment->chain);
-      if (segments.contains(segment->chain)) continue;
-      batch.AddChain(segment->chain);
-      nft::AddSegmentRules(batch, *segment, set_name);
-    }
+    for (; !(*segment)->in_base(); ++segment) jumps.push_back((*segment)->chain);
     nft::AddBaseRules(batch, chain, jumps, set_name);
-    nft::AddSegmentRules(batch, *segment++, set_name);
+    nft::AddSegmentRules(batch, **segment++, set_name);
   }
 }
 
@@ -256,11 +256,11 @@ StatusOr<size_t> NftSteering::CountRules() {
     return found != existing.regular.end() && found->second >= rules;
   };
   size_t count = 0;
-  for (const Segment& segment : plan_->segments) {
-    if (!existing.base.contains(segment.base)) continue;
-    if (!segment.in_base() && !has(segment.chain, 1)) continue;
-    for (size_t i = 0; i < segment.rules.size(); ++i) {
-      if (has(segment.actions[i], nft::Action::RulesFor(segment.rules[i].share))) ++count;
+  for (const auto& segment : plan_->segments) {
+    if (!existing.base.contains(segment->base)) continue;
+    if (!segment->in_base() && !has(segment->chain, 1)) continue;
+    for (size_t i = 0; i < segment->rules.size(); ++i) {
+      if (has(segment->actions[i], nft::Action::RulesFor(segment->rules[i].share))) ++count;
     }
   }
   return count;
