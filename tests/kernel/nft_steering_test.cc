@@ -442,7 +442,11 @@ TEST_F(NftSteeringTest, InterfaceThatVanishedIsNoObstacle) {
   SteeringTable table = DropTo({"10.9.0.2"});
   table.push_back({.interface = "v2", .ifindex = 77, .direction = Direction::kIngress});
   table[1].rules = {Drop({To({"10.9.0.4", "10.9.0.6"})}, "other")};
+  for (int i = 0; i < 40; ++i) {  // with segments
+    table[1].rules.push_back(Drop({To({StrCat("10.8.", i, ".0/24")})}, StrCat("c", i)));
+  }
   Apply(table);
+  EXPECT_EQ(steering_->Read()->rules, 42U);
   SendOut("10.9.0.2");
   Sh("ip link delete v2");
   table.pop_back();
