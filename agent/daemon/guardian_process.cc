@@ -17,6 +17,7 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 
 constexpr std::chrono::seconds kLongestStart{10};
+constexpr std::chrono::milliseconds kPollInterval{10};
 
 // What it says is "ready", or nothing because it has ended.
 bool SaysReady(int fd) {
@@ -43,6 +44,7 @@ std::string NotExecuted(const std::string& program) {
 
 Status GuardianProcess::Start() {
   ASSIGN_OR_RETURN(const UniqueFd output, Spawn());
+  starting_->WaitForStreams();
   const Status ready = WaitUntilReady(output.get());
   if (!ready.ok() && !starting_->IsDone()) return absl::UnavailableError(NotExecuted(program_));
   RETURN_IF_ERROR(TakeProcess());
@@ -92,7 +94,13 @@ void GuardianProcess::Tell(const std::string& id, Engine::RecordNews news) {
 void GuardianProcess::Restart() {
   StatusOr<UniqueFd> output = Spawn();
   if (!output.ok()) return RestartLater(output.status());
+  LetGoOfStreams();
   WaitForReady(*std::move(output));
+}
+
+void GuardianProcess::LetGoOfStreams() {
+  if (starting_ && !starting_->HasStreams())
+    loop_.At(SystemClock().Now() + kPollInterval, [this] { LetGoOfStreams(); });
 }
 
 void GuardianProcess::RestartLater(const Status& failure) {
@@ -108,11 +116,19 @@ void GuardianProcess::WaitForReady(UniqueFd output) {
     loop_.Cancel(std::exchange(too_late_, Loop::kNoTimer));
     const bool ready = SaysReady(ready_.native_handle());
     ready_.close();
-    if (Status taken = TakeProcess(); !taken.ok()) return RestartLater(taken);
-    on_guard_ = ready;
-    WaitForEnd();
+    TakeWhenDone(ready);
   });
   WaitLonger();
+}
+
+void GuardianProcess::TakeWhenDone(bool ready) {
+  if (!starting_->IsDone()) {
+    loop_.At(SystemClock().Now() + kPollInterval, [this, ready] { TakeWhenDone(ready); });
+    return;
+  }
+  if (Status taken = TakeProcess(); !taken.ok()) return RestartLater(taken);
+  on_guard_ = ready;
+  WaitForEnd();
 }
 
 void GuardianProcess::WaitLonger() {

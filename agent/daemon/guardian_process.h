@@ -36,11 +36,15 @@ class GuardianProcess {
  private:
   // Answers with what it says "ready" on, and what ends with it.
   StatusOr<UniqueFd> Spawn();
-  // Waits until it is executed, or cannot be: for when there is a sign of that.
+  // Waits until it is executed, or cannot be.
   Status TakeProcess();
   void Restart();
   void RestartLater(const Status& failure);
+  // Our ends of what are its streams, once it has them.
+  void LetGoOfStreams();
   void WaitForReady(UniqueFd output);
+  // When there is a sign that it is executed, or cannot be.
+  void TakeWhenDone(bool ready);
   void WaitLonger();
   void IsLate();
   void WaitForEnd();

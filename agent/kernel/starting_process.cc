@@ -23,18 +23,17 @@ void AwaitEnd(pid_t child) {
 StatusOr<StartingProcess> StartingProcess::Start(std::string path,
                                                  std::vector<std::string> arguments, UniqueFd input,
                                                  UniqueFd output) {
-  std::promise<Status> table;
+  std::promise<void> taken;
   std::promise<StatusOr<pid_t>> child;
-  std::future<Status> has_table = table.get_future();
-  StartingProcess starting(child.get_future());
   const Streams streams{.input = input.get(), .output = output.get()};
+  StartingProcess starting({std::move(input), std::move(output)}, taken.get_future(),
+                           child.get_future());
   RETURN_IF_ERROR(
       Annotate(StartDetachedThread([path, arguments = std::move(arguments), streams,
-                                    table = std::move(table), child = std::move(child)]() mutable {
-                 Status kept = KeepStandardDescriptors({streams.input, streams.output});
-                 const bool ok = kept.ok();
-                 table.set_value(std::move(kept));
-                 if (!ok) return;
+                                    taken = std::move(taken), child = std::move(child)]() mutable {
+                 const Status kept = KeepStandardDescriptors({streams.input, streams.output});
+                 taken.set_value();
+                 if (!kept.ok()) return child.set_value(Annotate(kept, StrCat("start ", path)));
                  StatusOr<pid_t> started = StartChild(path, arguments, streams);
                  const pid_t pid = started.value_or(0);
                  child.set_value(std::move(started));
@@ -43,16 +42,33 @@ StatusOr<StartingProcess> StartingProcess::Start(std::string path,
                  if (pid > 0) AwaitEnd(pid);
                }),
                StrCat("start ", path)));
-  RETURN_IF_ERROR(Annotate(has_table.get(), StrCat("start ", path)));
   return starting;
 }
 
-bool StartingProcess::IsDone() const {
-  return child_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+StartingProcess::~StartingProcess() {
+  if (taken_.valid()) taken_.wait();
+}
+
+void StartingProcess::WaitForStreams() {
+  if (taken_.valid()) taken_.wait();
+  HasStreams();
+}
+
+bool StartingProcess::HasStreams() {
+  if (!taken_.valid()) return true;
+  if (taken_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+  taken_ = {};
+  ends_ = {};
+  return true;
+}
+
+bool StartingProcess::IsDone() {
+  return HasStreams() && child_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
 
 StatusOr<Process> StartingProcess::Take() {
   ASSIGN_OR_RETURN(const pid_t pid, child_.get());
+  ends_ = {};
   return Process::Adopt(pid);
 }
 
