@@ -15,9 +15,13 @@ struct RecordEnds {
   std::vector<std::string> aside;    // names of files
 };
 
-bool IsOfNetwork(const v1::JournalRecord& record) {
-  const v1::Undo& undo = record.undo();
-  return undo.has_latency() || undo.has_loss() || undo.has_blackhole();
+// Nothing for other kinds.
+v1::NetworkUndo* NetworkPartOf(v1::JournalRecord& record) {
+  v1::Undo& undo = *record.mutable_undo();
+  if (undo.has_latency()) return undo.mutable_latency();
+  if (undo.has_loss()) return undo.mutable_loss();
+  if (undo.has_blackhole()) return undo.mutable_blackhole();
+  return nullptr;
 }
 
 Status RecoverRecord(const v1::JournalRecord& record, Host& host, const std::string& boot_id,
@@ -57,7 +61,8 @@ LogSubject AboutRecord(const v1::JournalRecord& record) {
           .actor = record.actor()};
 }
 
-Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log) {
+Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log,
+               const SeenGone& seen_gone) {
   // Packets before anything else: they need no record, and records may be on a disk that does not
   // answer. What goes wrong here is tried again, and told, below.
   std::vector<std::string> swept;
@@ -67,8 +72,13 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
   RecordEnds ends;
   auto content = journal.ReadAll();
   MergeStatus(status, content.status());
+  bool of_network = false;
   if (content.ok()) {
-    for (const v1::JournalRecord& record : content->records) {
+    for (v1::JournalRecord& record : content->records) {
+      if (v1::NetworkUndo* undo = NetworkPartOf(record)) {
+        of_network = true;
+        if (seen_gone(record.id())) undo->clear_clsact_interfaces();
+      }
       MergeStatus(status, RecoverRecord(record, host, boot_id, log, ends));
     }
     for (const auto& [name, problem] : content->unreadable) {
@@ -84,8 +94,7 @@ Status Recover(Journal& journal, Host& host, const std::string& boot_id, const R
   const auto log_unknown = [&](const std::string& name) {
     log(StrCat("removed ", name, ", which no record speaks of"), {});
   };
-  if (!content.ok() || std::ranges::none_of(content->records, IsOfNetwork))
-    std::ranges::for_each(swept, log_unknown);
+  if (!of_network) std::ranges::for_each(swept, log_unknown);
   MergeStatus(status, SweepLeftovers(host, log_unknown));
   // Last, because a disk that stalls must not keep anything from being reverted.
   for (const std::string& id : ends.removed) MergeStatus(status, journal.Remove(id));

@@ -14,6 +14,10 @@ namespace faultd {
 // record.
 using RecoveryLog = std::function<void(const std::string& line, const LogSubject& about)>;
 
+// Whether the fault with this id was seen gone, though its record is still there. Of what it had
+// made, nothing is left; an empty clsact qdisc in its place is somebody else's.
+using SeenGone = std::function<bool(const std::string& id)>;
+
 // For lines about a fault that is put back from its record.
 LogSubject AboutRecord(const v1::JournalRecord& record);
 
@@ -22,6 +26,8 @@ LogSubject AboutRecord(const v1::JournalRecord& record);
 // guardian, and by hand. The caller holds the lock. Goes on after errors; what could not be
 // reverted keeps its record, and the errors come back merged. Records that cannot be read are set
 // aside; those of remote kinds are left to Engine. Idempotent.
-Status Recover(Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log);
+Status Recover(
+    Journal& journal, Host& host, const std::string& boot_id, const RecoveryLog& log,
+    const SeenGone& seen_gone = [](const std::string&) { return false; });
 
 }  // namespace faultd

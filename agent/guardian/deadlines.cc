@@ -52,6 +52,10 @@ void DeadlineWatch::NoteGoing(const std::string& id, BootTime when) {
   if (deadline != deadlines_.end()) deadline->second = std::max(deadline->second, when);
 }
 
+bool DeadlineWatch::IsGone(const std::string& id) const {
+  return gone_.contains(Journal::FileOf(id));
+}
+
 void DeadlineWatch::NoteBegun(const std::string& id) { gone_.erase(Journal::FileOf(id)); }
 
 std::optional<BootTime> DeadlineWatch::Earliest() const {

@@ -29,6 +29,7 @@ class DeadlineWatch {
   // Its effect was over at `when`, but something of it is still on its way out: the daemon is at
   // it.
   void NoteGoing(const std::string& id, BootTime when);
+  bool IsGone(const std::string& id) const;
   // A new fault has this id.
   void NoteBegun(const std::string& id);
 

@@ -42,14 +42,14 @@ class Reverter {
   }
 
   // Tries until nothing is left, some seconds at most: after that the next start goes on.
-  Status Run(const RecoveryLog& log) {
+  Status Run(const RecoveryLog& log, const SeenGone& seen_gone) {
     constexpr int kTries = 8;
     NetworkPlane network(*kernel_, clock_);
     Host host{*kernel_, network};
     Journal journal(*directory_);
     Status status;
     for (int i = 0; i < kTries; ++i) {
-      status = Recover(journal, host, boot_id_, log);
+      status = Recover(journal, host, boot_id_, log, seen_gone);
       if (status.ok()) break;
       log(StrCat("not done yet: ", ToStd(status.message())), {});
       std::this_thread::sleep_for(std::chrono::milliseconds(20 << i));
@@ -117,9 +117,9 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
                        {timer.get(), POLLIN, 0},
                        {daemon_says, POLLIN, 0}};
     if (poll(events, std::size(events), -1) < 0 && errno != EINTR) return;
-    if (events[0].revents != 0) return;
     // First: it says that a fault is gone before it removes the record.
     const Status heard = Listen(daemon_says, deadlines);
+    if (events[0].revents != 0) return;
     // A daemon that was killed is not gone as long as a thread of it waits for a disk that stalls.
     // Its lock is.
     if (absl::IsNotFound(heard)) return;
@@ -151,7 +151,7 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
   RETURN_IF_ERROR(lock.status());
   ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
   bool any = false;
-  const Status status = reverter->Run([&](const std::string& line, const LogSubject& about) {
+  const auto log = [&](const std::string& line, const LogSubject& about) {
     any = true;
     // By hand, what was done is the output.
     if (!LogsToJournal()) {
@@ -160,7 +160,8 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
       const LogAbout fault(about);
       spdlog::warn("{}", line);
     }
-  });
+  };
+  const Status status = reverter->Run(log, [](const std::string&) { return false; });
   if (status.ok() && !any) printf("nothing to revert\n");
   return status;
 }
@@ -192,10 +193,11 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), kLongestWait);
   if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
   RETURN_IF_ERROR(lock.status());
-  return reverter->Run([](const std::string& line, const LogSubject& about) {
+  const auto log = [](const std::string& line, const LogSubject& about) {
     const LogAbout fault(about);
     spdlog::warn("{}", line);
-  });
+  };
+  return reverter->Run(log, [&](const std::string& id) { return deadlines.IsGone(id); });
 }
 
 }  // namespace faultd

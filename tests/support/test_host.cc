@@ -70,11 +70,11 @@ void TestHost::RestartAfterPowerLoss() {
   Restart();
 }
 
-StatusOr<std::vector<std::string>> TestHost::RunRecovery() {
+StatusOr<std::vector<std::string>> TestHost::RunRecovery(const SeenGone& seen_gone) {
   std::vector<std::string> lines;
-  RETURN_IF_ERROR(
-      Recover(journal(), host(), boot_id,
-              [&](const std::string& line, const LogSubject&) { lines.push_back(line); }));
+  RETURN_IF_ERROR(Recover(
+      journal(), host(), boot_id,
+      [&](const std::string& line, const LogSubject&) { lines.push_back(line); }, seen_gone));
   RETURN_IF_ERROR(engine().TakeUpRecords());
   loop.RunFor(std::chrono::minutes(1));
   return lines;

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "engine/recovery.h"
 #include "faults/net/plane.h"
 #include "support/fake_clock.h"
 #include "support/fake_directory.h"
@@ -56,7 +57,8 @@ class TestHost {
   void RestartAfterPowerLoss();
   // Reverts from the journal as a starting daemon does, and takes up what that has left; answers
   // with what it logged.
-  StatusOr<std::vector<std::string>> RunRecovery();
+  StatusOr<std::vector<std::string>> RunRecovery(const SeenGone& seen_gone =
+                                                     [](const std::string&) { return false; });
 
   HostSnapshot Snapshot() const { return {kernel.state(), directory.files(), ecs.state}; }
 

@@ -128,6 +128,25 @@ TEST(RecoveryTest, TaggedObjectsGoWithoutARecord) {
   EXPECT_EQ(host.Snapshot(), before);
 }
 
+// A disk may keep a record for as long as it likes.
+TEST(RecoveryTest, HookInPlaceOfOneThatWasSeenGoneStays) {
+  for (const bool seen_gone : {false, true}) {
+    TestHost host(SteeringKind::kFlower);
+    Inject(host, "a", kLatency);
+    const std::string record = host.directory.files().at("a.record");
+    host.engine().Revert("a", v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
+    host.loop.RunFor(std::chrono::minutes(1));
+    ASSERT_THAT(host.kernel.state().hooks, IsEmpty());
+    host.kernel.AddHook("eth0");
+    host.Restart();
+    host.directory.files()["a.record"] = record;
+    EXPECT_THAT(*host.RunRecovery([&](const std::string& id) { return seen_gone && id == "a"; }),
+                ElementsAre("fault a: latency reverted"));
+    EXPECT_EQ(host.kernel.state().hooks.size(), seen_gone ? 1u : 0u);
+    EXPECT_THAT(host.directory.files(), IsEmpty());
+  }
+}
+
 TEST(RecoveryTest, DamagedRecordIsSetAsideAndTheHostIsCleanAllTheSame) {
   TestHost host;
   const KernelState before = host.kernel.state();

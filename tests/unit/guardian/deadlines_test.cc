@@ -66,7 +66,9 @@ TEST_F(DeadlineWatchTest, FaultThatIsGoneHasNone) {
   Write("a", 500);
   Write("b", 700);
   DeadlineWatch watch = Open();
+  EXPECT_FALSE(watch.IsGone("a"));
   watch.NoteGone("a");
+  EXPECT_TRUE(watch.IsGone("a"));
   EXPECT_EQ(watch.Earliest(), BootTime(700));
   // What was being written then comes late.
   Write("a", 600);
