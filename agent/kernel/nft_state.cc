@@ -107,7 +107,7 @@ StatusOr<Chains> ReadChains(NetlinkSocket& socket) {
 StatusOr<std::set<std::string>> FindChains(NetlinkSocket& socket, std::set<std::string> names) {
   for (auto name = names.begin(); name != names.end();) {
     NetlinkMessage request = ChainRequest(*name);
-    const Status status = socket.Execute(request, StrCat("look for nftables chain ", *name));
+    Status status = socket.Execute(request, StrCat("look for nftables chain ", *name));
     if (!status.ok() && ErrnoOf(status) != ENOENT) return status;
     name = status.ok() ? std::next(name) : names.erase(name);
   }

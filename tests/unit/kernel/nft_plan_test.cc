@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 
@@ -50,7 +52,7 @@ void ExpectComplete(const Plan& plan, const SteeringTable& table) {
     std::vector<SteeringRule> rules;
     for (bool last = false; !last; ++next) {
       ASSERT_NE(next, plan.segments.end());
-      const auto segment = *next;
+      const std::shared_ptr<const Segment>& segment = *next;
       last = segment->in_base();
       EXPECT_EQ(segment->base, BaseChainName(chain));
       EXPECT_EQ(segment->direction, chain.direction);
@@ -95,10 +97,11 @@ TEST(NftPlan, RuleThatComesOrGoesChangesFewSegments) {
   size_t made = 0;
   for (int step = 0; step < kSteps; ++step) {
     auto& rules = table[0].rules;
+    const auto at = rules.begin() + static_cast<std::ptrdiff_t>(random() % rules.size());
     if (step % 2 == 0) {
-      rules.erase(rules.begin() + random() % rules.size());
+      rules.erase(at);
     } else {
-      rules.insert(rules.begin() + random() % rules.size(), Rule(1000 + step));
+      rules.insert(at, Rule(1000 + step));
     }
     const Plan next = MakePlan(table, plan, names);
     ExpectComplete(next, table);
