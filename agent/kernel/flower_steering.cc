@@ -179,8 +179,10 @@ Status FlowerSteering::EnsureHook(const SteeringChain& chain, HookQdiscs& qdiscs
   const auto found = qdiscs.find(chain.ifindex);
   if (found == qdiscs.end()) {
     NetlinkMessage message = flower::AddClsact(chain.ifindex);
-    RETURN_IF_ERROR(socket_.Execute(message, StrCat("add clsact qdisc to ", chain.interface)));
-    own_hooks_[chain.ifindex] = chain.interface;
+    own_hooks_[chain.ifindex] = chain.interface;  // before: the answer may be lost
+    const Status added = socket_.Execute(message, StrCat("add clsact qdisc to ", chain.interface));
+    if (ErrnoOf(added) == EEXIST) own_hooks_.erase(chain.ifindex);
+    RETURN_IF_ERROR(added);
     qdiscs[chain.ifindex] = "clsact";
     return absl::OkStatus();
   }

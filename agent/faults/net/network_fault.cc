@@ -151,7 +151,8 @@ StatusOr<bool> RevertNetworkFault(const std::string& id, const v1::NetworkUndo& 
     const int ifindex = i < undo.clsact_indexes_size() ? undo.clsact_indexes(i) : 0;
     hooks.push_back({undo.clsact_interfaces(i), ifindex});
   }
-  host.network.AdoptHooks(hooks);
+  // What this process has made it knows, and what it has removed may be somebody else's by now.
+  if (!host.network.placed(id)) host.network.AdoptHooks(hooks);
   return host.network.Remove(id);
 }
 

@@ -22,6 +22,7 @@ StatusOr<NetworkPlane::PresentLinks> NetworkPlane::ListLinks() {
 
 Status NetworkPlane::Set(PlacedFault placed) {
   const std::string id = placed.fault.id;
+  placed_.insert(id);
   std::map<std::string, PlacedFault> faults = faults_;
   std::vector<std::string> order = order_;
   if (!faults.contains(id)) order.push_back(id);
@@ -30,6 +31,12 @@ Status NetworkPlane::Set(PlacedFault placed) {
 }
 
 StatusOr<bool> NetworkPlane::Remove(const std::string& id) {
+  StatusOr<bool> gone = RemoveStep(id);
+  if (gone.ok() && *gone) placed_.erase(id);
+  return gone;
+}
+
+StatusOr<bool> NetworkPlane::RemoveStep(const std::string& id) {
   if (faults_.contains(id)) {
     RETURN_IF_ERROR(TakeOut({id}, id));
   } else if (faults_.empty() && retiring_.empty()) {

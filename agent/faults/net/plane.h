@@ -62,6 +62,8 @@ class NetworkPlane {
   StatusOr<std::vector<std::string>> FindLeftovers();
 
   bool active(const std::string& id) const { return faults_.contains(id); }
+  // Whether this process has tried to add it, and not seen it gone since.
+  bool placed(const std::string& id) const { return placed_.contains(id); }
 
   static constexpr std::chrono::milliseconds kMaxDrain{1000};
 
@@ -107,6 +109,7 @@ class NetworkPlane {
 
   StatusOr<PresentLinks> ListLinks();
   // plane.cc
+  StatusOr<bool> RemoveStep(const std::string& id);
   Status Install(std::map<std::string, PlacedFault> faults, std::vector<std::string> order,
                  const std::string& cause, bool may_create_links = true);
   Status Verify(const SteeringTable& table);
@@ -151,6 +154,7 @@ class NetworkPlane {
   Kernel& kernel_;
   const Clock& clock_;
   std::map<std::string, PlacedFault> faults_;
+  std::set<std::string> placed_;
   std::vector<std::string> order_;  // ids in the order of injection
   FaultLinks links_;
   std::vector<RetiringLink> retiring_;
