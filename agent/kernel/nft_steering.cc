@@ -51,11 +51,28 @@ Status ExplainUnsupported(const Status& status) {
   return status;
 }
 
+// From one plan to the next.
+struct Change {
+  Change(const Plan& from, const Plan& to)
+      : before(from),
+        next(to),
+        gone(nft::SegmentsOnlyIn(from, to)),
+        added(nft::SegmentsOnlyIn(to, from)),
+        actions_of_gone(nft::ActionsOf(gone)),
+        actions_of_added(nft::ActionsOf(added)) {}
+
+  const Plan& before;
+  const Plan& next;
+  const std::vector<const Segment*> gone;
+  const std::vector<const Segment*> added;
+  const std::set<std::string_view> actions_of_gone;  // those in both sets stay
+  const std::set<std::string_view> actions_of_added;
+};
+
 // Deletes what is before and not next, and empties the base chains that stay, of those that are
 // there.
-void DeleteUnused(Batch& batch, const std::set<std::string>& present_bases, const Plan& before,
-                  const Plan& next) {
-  const std::set<std::string> bases = next.BaseChains();
+void DeleteUnused(Batch& batch, const std::set<std::string>& present_bases, const Change& change) {
+  const std::set<std::string> bases = change.next.BaseChains();
   for (const std::string& chain : present_bases) {
     if (bases.contains(chain)) {
       batch.DeleteRules(chain);
@@ -63,42 +80,39 @@ void DeleteUnused(Batch& batch, const std::set<std::string>& present_bases, cons
       batch.DeleteChain(chain);
     }
   }
-  const std::vector<const Segment*> gone = nft::SegmentsOnlyIn(before, next);
-  for (const Segment* segment : gone) {
+  for (const Segment* segment : change.gone) {
     if (!segment->in_base()) batch.DeleteChain(segment->chain);
     for (const std::string& chain : segment->classes) {
       if (!chain.empty()) batch.DeleteChain(chain);
     }
   }
-  const auto kept = nft::ActionsOf(nft::SegmentsOnlyIn(next, before));
-  for (const std::string_view chain : nft::ActionsOf(gone)) {
-    if (!kept.contains(chain)) batch.DeleteChain(chain);
+  for (const std::string_view chain : change.actions_of_gone) {
+    if (!change.actions_of_added.contains(chain)) batch.DeleteChain(chain);
   }
-  for (const auto& [addresses, name] : before.sets) {
-    if (!next.sets.contains(addresses)) batch.DeleteSet(name);
+  for (const auto& [addresses, name] : change.before.sets) {
+    if (!change.next.sets.contains(addresses)) batch.DeleteSet(name);
   }
-  for (const std::string& counter : before.counters) {
-    if (!next.counters.contains(counter)) batch.DeleteCounter(counter);
+  for (const std::string& counter : change.before.counters) {
+    if (!change.next.counters.contains(counter)) batch.DeleteCounter(counter);
   }
 }
 
 // Adds what is next and not before, and fills the base chains.
-void AddNew(Batch& batch, const SteeringTable& table, const Plan& before, const Plan& next,
+void AddNew(Batch& batch, const SteeringTable& table, const Change& change,
             std::map<std::string, PacketCounter>& counted) {
+  const Plan& next = change.next;
   for (const std::string& counter : next.counters) {
-    if (!before.counters.contains(counter)) batch.AddCounter(counter, counted[counter]);
+    if (!change.before.counters.contains(counter)) batch.AddCounter(counter, counted[counter]);
   }
   for (const auto& [addresses, name] : next.sets) {
-    if (!before.sets.contains(addresses)) batch.AddSet(name, addresses);
+    if (!change.before.sets.contains(addresses)) batch.AddSet(name, addresses);
   }
   const auto set_name = [&](const AddressSet& addresses) -> std::string_view {
     return next.sets.find(addresses)->second;
   };
-  const std::vector<const Segment*> added = nft::SegmentsOnlyIn(next, before);
-  const auto kept = nft::ActionsOf(nft::SegmentsOnlyIn(before, next));
-  for (const Segment* segment : added) {
+  for (const Segment* segment : change.added) {
     for (size_t i = 0; i < segment->rules.size(); ++i) {
-      if (!kept.contains(segment->actions[i]))
+      if (!change.actions_of_gone.contains(segment->actions[i]))
         nft::AddActionChain(batch, segment->actions[i], nft::Action(segment->rules[i]));
     }
     if (segment->in_base()) continue;
@@ -210,6 +224,7 @@ Status NftSteering::Replace(const SteeringTable& table) {
   const Plan nothing;
   const Plan& before = incremental ? *plan_ : nothing;
   Plan next = nft::MakePlan(table, before, names_);
+  const Change change(before, next);
 
   Batch batch;
   std::set<std::string> present_bases;
@@ -217,7 +232,7 @@ Status NftSteering::Replace(const SteeringTable& table) {
   if (incremental) {
     ASSIGN_OR_RETURN(present_bases, nft::FindChains(socket_, before.BaseChains()));
     batch.AddTable();
-    DeleteUnused(batch, present_bases, before, next);
+    DeleteUnused(batch, present_bases, change);
   } else {
     if (ours) {
       ASSIGN_OR_RETURN(counted, nft::ReadCounters(socket_));
@@ -229,7 +244,7 @@ Status NftSteering::Replace(const SteeringTable& table) {
     const std::string name = nft::BaseChainName(chain);
     if (!present_bases.contains(name)) batch.AddBaseChain(name, chain.interface, chain.direction);
   }
-  AddNew(batch, table, before, next, counted);
+  AddNew(batch, table, change, counted);
   RETURN_IF_ERROR(batch.Send(socket_, "apply nftables table faultd"));
   plan_ = std::move(next);
   return absl::OkStatus();

@@ -45,9 +45,7 @@ StatusOr<StartingProcess> StartingProcess::Start(std::string path,
   return starting;
 }
 
-StartingProcess::~StartingProcess() {
-  if (taken_.valid()) taken_.wait();
-}
+StartingProcess::~StartingProcess() { WaitForStreams(); }
 
 void StartingProcess::WaitForStreams() {
   if (taken_.valid()) taken_.wait();

@@ -128,6 +128,21 @@ TEST(RecoveryTest, TaggedObjectsGoWithoutARecord) {
   EXPECT_EQ(host.Snapshot(), before);
 }
 
+// A revert goes on while links are deleted; what the record lists has gone by then.
+TEST(RecoveryTest, HookInPlaceOfOneOfThisProcessStays) {
+  TestHost host(SteeringKind::kFlower);
+  Inject(host, "a", kLatency);
+  host.engine().Revert("a", v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
+  ASSERT_THAT(host.kernel.state().hooks, IsEmpty());
+  host.kernel.AddHook("eth0");
+  host.loop.RunFor(std::chrono::minutes(1));
+  Inject(host, "b", kLatency);
+  host.engine().Revert("b", v1::END_REASON_REQUESTED, [](StatusOr<v1::Fault>) {});
+  host.loop.RunFor(std::chrono::minutes(1));
+  EXPECT_EQ(host.kernel.state().hooks.size(), 1u);
+  EXPECT_THAT(host.directory.files(), IsEmpty());
+}
+
 // A disk may keep a record for as long as it likes.
 TEST(RecoveryTest, HookInPlaceOfOneThatWasSeenGoneStays) {
   for (const bool seen_gone : {false, true}) {
