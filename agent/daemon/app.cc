@@ -26,6 +26,7 @@
 #include "daemon/asio_loop.h"
 #include "daemon/fault_ends.h"
 #include "daemon/guardian_process.h"
+#include "daemon/host_file_systems.h"
 #include "daemon/host_resolver.h"
 #include "daemon/limits.h"
 #include "daemon/notify.h"
@@ -120,6 +121,7 @@ class App {
   std::optional<HostProbes> host_probes_;
   std::optional<HostGuards> guards_;
   std::optional<NetworkPlane> network_;
+  HostFileSystems file_systems_{loop_, clock_};
   std::optional<Host> host_;
   std::optional<Engine> engine_;
   std::optional<GuardianProcess> guardian_;
@@ -173,6 +175,7 @@ Status App::Start() {
   OpenAws();
   host_.emplace(Host{.kernel = *kernel_,
                      .network = *network_,
+                     .file_systems = &file_systems_,
                      .ecs = &*ecs_,
                      .journal_directory = paths.journal()});
   engine_.emplace(*host_, *journal_, *worker_, loop_, *resolver_, clock_, facts_.boot_id,

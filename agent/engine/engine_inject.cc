@@ -102,12 +102,13 @@ void Engine::ResolveNames(Entry& entry) {
 
 void Engine::Survey(Entry& entry) {
   if (entry.kind->survey == nullptr) return AwaitTurn(entry);
-  entry.kind->survey(host_, [this, alive = alive_, id = entry.fault.id()](const Status& surveyed) {
+  const auto go_on = [this, alive = alive_, id = entry.fault.id()](const Status& surveyed) {
     Entry* pending = *alive ? FindIn(v1::FAULT_STATE_PENDING, id) : nullptr;
     if (pending == nullptr) return;
     if (!surveyed.ok()) return Fail(*pending, surveyed);
     AwaitTurn(*pending);
-  });
+  };
+  entry.kind->survey(entry.fault.spec(), host_, go_on);
 }
 
 bool Engine::AskedFor(const Entry& entry, const v1::InjectFaultRequest& request) {
@@ -272,12 +273,13 @@ void Engine::Plan(const v1::PlanFaultRequest& request, PlanCallback done) {
              [this, kind, request, done](StatusOr<ResolvedNames> names) {
                if (!names.ok()) return done(names.status());
                if (kind->survey == nullptr) return done(PlanNow(*kind, request, *names));
-               kind->survey(host_, [this, alive = alive_, kind, request, names = *std::move(names),
-                                    done](const Status& surveyed) {
+               const auto go_on = [this, alive = alive_, kind, request, names = *std::move(names),
+                                   done](const Status& surveyed) {
                  if (!*alive) return;
                  if (!surveyed.ok()) return done(surveyed);
                  done(PlanNow(*kind, request, names));
-               });
+               };
+               kind->survey(request.spec(), host_, go_on);
              });
 }
 

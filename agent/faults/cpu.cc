@@ -111,6 +111,6 @@ Capability Report(Host& host) {
 
 }  // namespace
 
-DEFINE_STRESS_FAULT(cpu, false);
+DEFINE_STRESS_FAULT(cpu, false, nullptr);
 
 }  // namespace faultd

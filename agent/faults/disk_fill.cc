@@ -153,12 +153,16 @@ StatusOr<v1::StressOrder> OrderFor(const std::string& id, const v1::DiskFill& fi
   return order;
 }
 
+void Survey(const v1::FaultSpec& spec, Host& host, std::function<void(Status)> done) {
+  SurveyDisk(spec.disk_fill().path(), host, std::move(done));
+}
+
 Capability Report(Host&) {
   return {CapabilityState::kAvailable, "on any file system that is not read-only", ""};
 }
 
 }  // namespace
 
-DEFINE_STRESS_FAULT(disk_fill, true);
+DEFINE_STRESS_FAULT(disk_fill, true, Survey);
 
 }  // namespace faultd

@@ -20,7 +20,7 @@ Status Validate(const v1::FaultSpec&) { return absl::OkStatus(); }
 
 std::vector<std::string> Names(const v1::FaultSpec&) { return {}; }
 
-void Survey(Host& host, std::function<void(Status)> done) {
+void Survey(const v1::FaultSpec&, Host& host, std::function<void(Status)> done) {
   if (host.ecs == nullptr) return done(NoNetwork());
   host.ecs->Survey(std::move(done));
 }

@@ -17,6 +17,7 @@
 #include "faults/ecs/drains.h"
 #include "faults/fault_policy.h"
 #include "faults/net/plane.h"
+#include "faults/stress/file_systems.h"
 #include "kernel/kernel.h"
 #include "kernel/privileges.h"
 
@@ -28,6 +29,8 @@ struct Host {
   NetworkPlane& network;
   NetworkPolicy network_policy = {};
   StressPolicy stress_policy = {};
+  // nullptr where nothing is injected, as in the guardian.
+  FileSystems* file_systems = nullptr;
   EcsDrains* ecs = nullptr;       // nullptr where there is no network to be had, as in the guardian
   std::string journal_directory;  // empty: nothing is to be left for it
 };
@@ -89,10 +92,10 @@ struct FaultKind {
   // during the lease.
   std::vector<std::string> (*names)(const v1::FaultSpec& spec);
 
-  // Gathers what plan needs to know and that takes a while, such as answers of AWS, and calls
-  // `done`, maybe from inside; plan then finds it in `host`. nullptr when there is nothing to
-  // gather.
-  void (*survey)(Host& host, std::function<void(Status)> done) = nullptr;
+  // Gathers what plan needs to know and that takes a while, such as answers of AWS or of a disk,
+  // and calls `done`, maybe from inside; plan then finds it in `host`. nullptr when there is
+  // nothing to gather.
+  void (*survey)(const v1::FaultSpec& spec, Host& host, std::function<void(Status)> done) = nullptr;
 
   // What inject would do on this host. Only reads.
   StatusOr<FaultPlan> (*plan)(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host);

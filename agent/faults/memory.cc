@@ -158,6 +158,6 @@ Capability Report(Host& host) {
 
 }  // namespace
 
-DEFINE_STRESS_FAULT(memory, false);
+DEFINE_STRESS_FAULT(memory, false, nullptr);
 
 }  // namespace faultd

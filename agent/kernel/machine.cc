@@ -10,9 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <climits>
-#include <future>
 #include <map>
 #include <optional>
 #include <utility>
@@ -21,7 +19,6 @@
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
 #include "base/strings.h"
-#include "base/threads.h"
 #include "base/unique_fd.h"
 #include "kernel/cgroup.h"
 
@@ -170,35 +167,8 @@ class LinuxMachine final : public Machine {
     return facts;
   }
 
-  // A disk that stalls, or a server of files that is gone, holds up a thread but not the caller: a
-  // lease may end meanwhile.
-  StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) override {
-    constexpr std::chrono::milliseconds kPatience{500};
-    constexpr size_t kMostLooks = 8;
-    std::erase_if(looks_, [](const auto& look) { return IsDone(look.second); });
-    Status unanswered = absl::UnavailableError(
-        StrCat(directory, ": its file system does not answer; try again once it does"));
-    if (looks_.contains(directory)) return unanswered;
-    if (looks_.size() >= kMostLooks) {
-      return absl::UnavailableError(
-          StrCat(directory, ": its file system was not asked, because those of ", kMostLooks,
-                 " other directories do not answer; try again once one of them does"));
-    }
-    ASSIGN_OR_RETURN(Look look, AskApart([directory] { return ReadFileSystemOf(directory); }));
-    if (look.wait_for(kPatience) == std::future_status::ready) return look.get();
-    looks_.emplace(directory, std::move(look));
-    return unanswered;
-  }
-
  private:
-  using Look = std::future<StatusOr<FileSystemFacts>>;
-
-  static bool IsDone(const Look& look) {
-    return look.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }
-
   CgroupFinder cgroups_;
-  std::map<std::string, Look> looks_;  // those that take long
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ struct FileSystemFacts {
   double PercentFull() const;
 };
 
-// What the host has to offer: cores, memory, file systems. Only reads.
+// What the host has to offer: cores and memory. Only reads.
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -40,12 +40,10 @@ class Machine {
   // How many cores' worth of time its cgroups allow (cpu.max); 0: no limit.
   virtual StatusOr<double> CpuQuota() = 0;
   virtual StatusOr<MemoryFacts> Memory() = 0;
-  // Of the file system with this directory. NOT_FOUND; FAILED_PRECONDITION if it is none;
-  // UNAVAILABLE when it does not answer soon. Used from one thread.
-  virtual StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) = 0;
 };
 
-// The same, but waits for as long as the disk takes.
+// Of the file system with this directory. NOT_FOUND; FAILED_PRECONDITION if it is none. Waits for
+// as long as the disk takes.
 StatusOr<FileSystemFacts> ReadFileSystemOf(const std::string& directory);
 
 std::unique_ptr<Machine> OpenMachine();

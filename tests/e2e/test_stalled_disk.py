@@ -132,11 +132,16 @@ class StalledDiskTest(DiskTest):
         self.daemon.wait()
         self.assertEqual(sorted(os.listdir(other)), before)
 
-    def refusal(self, path):
-        with self.assertRaises(lab.grpc.RpcError) as raised:
-            self.daemon.inject("disk_fill", path=path, percent_full=50)
-        self.assertEqual(raised.exception.code(), lab.grpc.StatusCode.UNAVAILABLE)
-        return raised.exception.details()
+    def refusals(self, paths):
+        """Of requests that are under way at the same time."""
+        asked = []
+        for path in paths:
+            request = pb.InjectFaultRequest(spec=lab.spec("disk_fill", path=path, percent_full=50))
+            request.duration.seconds = 60
+            asked.append(self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE))
+        errors = [each.exception() for each in asked]
+        self.assertEqual({error.code() for error in errors}, {lab.grpc.StatusCode.UNAVAILABLE})
+        return [error.details() for error in errors]
 
     def is_accepted(self, path):
         with contextlib.suppress(lab.grpc.RpcError):
@@ -147,8 +152,8 @@ class StalledDiskTest(DiskTest):
         silent, server = self.enterContext(lab.silent_file_system())
         ends = self.blackhole(3, lease=3)
         stays = self.blackhole(4)
-        for _ in range(2):
-            self.assertIn(f"spec.disk_fill.path: {silent}: its file system does not answer", self.refusal(silent))
+        for refusal in self.refusals([silent] * 2):
+            self.assertIn(f"spec.disk_fill.path: {silent}: its file system does not answer", refusal)
         server.read(1 << 17)
         self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
         self.assertEqual(self.daemon.get(stays.id).state, lab.ACTIVE)
@@ -299,9 +304,10 @@ class StalledDiskTest(DiskTest):
     def test_disk_that_is_not_asked_because_too_many_do_not_answer(self):
         other = self.enterContext(lab.file_system())
         silent, server = self.enterContext(lab.silent_file_system())
-        for n in range(8):
-            self.assertIn(f"{silent}/{n}: its file system does not answer", self.refusal(f"{silent}/{n}"))
-        self.assertIn(f"{other}: its file system was not asked", self.refusal(other))
+        paths = [f"{silent}/{n}" for n in range(8)]
+        for path, refusal in zip(paths, self.refusals(paths)):
+            self.assertIn(f"{path}: its file system does not answer", refusal)
+        self.assertIn(f"{other}: its file system was not asked", self.refusals([other])[0])
         server.close()
         wait_for(lambda: self.is_accepted(other), "it is asked again once they have answered")
 

@@ -256,9 +256,6 @@ class SettableMachine final : public Machine {
     const uint64_t used = others_ + HeldBytes(getpid());
     return MemoryFacts{.total = kTotal, .available = kTotal - std::min(used, kTotal)};
   }
-  StatusOr<FileSystemFacts> FileSystemOf(const std::string&) override {
-    return absl::UnimplementedError("no file systems here");
-  }
 
  private:
   std::atomic<uint64_t>& others_;

@@ -54,12 +54,10 @@ class FakeKernel final : public Kernel {
     StatusOr<std::vector<int>> UsableCores() override;
     StatusOr<double> CpuQuota() override;
     StatusOr<MemoryFacts> Memory() override;
-    StatusOr<FileSystemFacts> FileSystemOf(const std::string& directory) override;
 
     std::vector<int> cores = {0, 1, 2, 3};
     double quota = 0;
     MemoryFacts memory = {.total = uint64_t{8} << 30, .available = uint64_t{6} << 30};
-    std::map<std::string, FileSystemFacts> file_systems;  // by directory
   };
   FakeMachine& fake_machine() { return machine_; }
 

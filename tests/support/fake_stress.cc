@@ -138,10 +138,4 @@ StatusOr<std::vector<int>> FakeKernel::FakeMachine::UsableCores() { return cores
 StatusOr<double> FakeKernel::FakeMachine::CpuQuota() { return quota; }
 StatusOr<MemoryFacts> FakeKernel::FakeMachine::Memory() { return memory; }
 
-StatusOr<FileSystemFacts> FakeKernel::FakeMachine::FileSystemOf(const std::string& directory) {
-  const auto found = file_systems.find(directory);
-  if (found == file_systems.end()) return ErrnoStatus(ENOENT, StrCat("open ", directory));
-  return found->second;
-}
-
 }  // namespace faultd

@@ -27,6 +27,7 @@ TestHost::Process::Process(TestHost& on)
       ecs(on.ecs, on.clock, on.ecs_policy),
       host{.kernel = on.kernel,
            .network = network,
+           .file_systems = &on.file_systems,
            .ecs = &ecs,
            .journal_directory = kJournalDirectory},
       journal(on.directory),
@@ -38,14 +39,14 @@ TestHost::TestHost(SteeringKind kind) : kernel(script, kind) {
   kernel.AddInterface("eth0");
   kernel.AddInterface("eth1", /*default_route=*/false);
   for (const auto& [path, device] : {std::pair(kJournalDirectory, 1), std::pair("/data", 2)}) {
-    kernel.fake_machine().file_systems[path] = {.path = path,
-                                                .type = "ext4",
-                                                .device = static_cast<uint64_t>(device),
-                                                .total_bytes = 100 * kGiB,
-                                                .used_bytes = 40 * kGiB,
-                                                .free_bytes = 55 * kGiB,
-                                                .total_inodes = 100'000,
-                                                .free_inodes = 90'000};
+    file_systems.there[path] = {.path = path,
+                                .type = "ext4",
+                                .device = static_cast<uint64_t>(device),
+                                .total_bytes = 100 * kGiB,
+                                .used_bytes = 40 * kGiB,
+                                .free_bytes = 55 * kGiB,
+                                .total_inodes = 100'000,
+                                .free_inodes = 90'000};
   }
   process_ = std::make_unique<Process>(*this);
 }
@@ -78,6 +79,15 @@ StatusOr<std::vector<std::string>> TestHost::RunRecovery(const SeenGone& seen_go
   RETURN_IF_ERROR(engine().TakeUpRecords());
   loop.RunFor(std::chrono::minutes(1));
   return lines;
+}
+
+StatusOr<FaultPlan> PlanOf(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host) {
+  const FaultKind& kind = *KindOf(spec);
+  Status surveyed;
+  if (kind.survey != nullptr)
+    kind.survey(spec, host, [&surveyed](const Status& status) { surveyed = status; });
+  RETURN_IF_ERROR(surveyed);
+  return kind.plan(spec, names, host);
 }
 
 }  // namespace faultd

@@ -11,6 +11,7 @@
 #include "support/fake_clock.h"
 #include "support/fake_directory.h"
 #include "support/fake_ecs.h"
+#include "support/fake_file_systems.h"
 #include "support/fake_kernel.h"
 #include "support/fake_resolver.h"
 #include "support/fake_script.h"
@@ -67,6 +68,7 @@ class TestHost {
   FakeDirectory directory{script};
   FakeWorker worker;
   FakeEcs ecs{script};
+  FakeFileSystems file_systems;
   EcsPolicy ecs_policy;  // of the next process
   FakeClock clock;
   ManualLoop loop{clock};
@@ -76,5 +78,8 @@ class TestHost {
  private:
   std::unique_ptr<Process> process_;
 };
+
+// Surveys and plans, as the engine does.
+StatusOr<FaultPlan> PlanOf(const v1::FaultSpec& spec, const ResolvedNames& names, Host& host);
 
 }  // namespace faultd

@@ -1,5 +1,8 @@
 #include "faults/stress/disk_room.h"
 
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "base/units.h"
@@ -17,7 +20,7 @@ bool IsBelow(std::string_view path, std::string_view folder) {
 Status CheckPath(const std::string& path, std::string_view field, Host& host) {
   if (!host.stress_policy.paths) return absl::OkStatus();
   for (const std::string& folder : *host.stress_policy.paths) {
-    const auto allowed = host.kernel.machine().FileSystemOf(folder);
+    const auto allowed = host.file_systems->Of(folder);
     if (allowed.ok() && IsBelow(path, allowed->path)) return absl::OkStatus();
   }
   return DeniedError(
@@ -27,13 +30,27 @@ Status CheckPath(const std::string& path, std::string_view field, Host& host) {
              absl::StrJoin(*host.stress_policy.paths, ", "), "); name one below these"));
 }
 
+Status NoFileSystems() {
+  return absl::FailedPreconditionError("this program injects nothing; faultd does");
+}
+
 }  // namespace
+
+void SurveyDisk(const std::string& directory, Host& host, std::function<void(Status)> done) {
+  if (host.file_systems == nullptr) return done(NoFileSystems());
+  std::vector<std::string> directories =
+      host.stress_policy.paths.value_or(std::vector<std::string>());
+  directories.push_back(directory);
+  if (!host.journal_directory.empty()) directories.push_back(host.journal_directory);
+  host.file_systems->Look(directories, [done = std::move(done)] { done(absl::OkStatus()); });
+}
 
 StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view field, Host& host) {
   // Enough for as many records as there can be faults.
   constexpr uint64_t kJournalInodes = 2048;
+  if (host.file_systems == nullptr) return NoFileSystems();
   DiskRoom room;
-  auto facts = host.kernel.machine().FileSystemOf(directory);
+  auto facts = host.file_systems->Of(directory);
   if (absl::IsNotFound(facts.status()))
     return PreconditionError("PATH", directory,
                              StrCat(field, ": there is no directory ", directory));
@@ -51,8 +68,7 @@ StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view f
   }
   RETURN_IF_ERROR(CheckPath(room.facts.path, field, host));
   if (host.journal_directory.empty()) return room;
-  ASSIGN_OR_RETURN(const FileSystemFacts journal,
-                   host.kernel.machine().FileSystemOf(host.journal_directory));
+  ASSIGN_OR_RETURN(const FileSystemFacts journal, host.file_systems->Of(host.journal_directory));
   if (journal.device == room.facts.device) {
     room.keep_free = host.stress_policy.journal_reserve;
     room.keep_inodes = kJournalInodes;

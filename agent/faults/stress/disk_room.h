@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,11 @@ struct DiskRoom {
   }
 };
 
-// Of a directory that a request names in `field`: NOT_FOUND, or FAILED_PRECONDITION where no file
-// can be made.
+// Looks at what FindDiskRoom needs to know of the directory, and calls `done`: a FaultKind::survey.
+void SurveyDisk(const std::string& directory, Host& host, std::function<void(Status)> done);
+
+// Of a directory that a request names in `field`, as last surveyed: NOT_FOUND, or
+// FAILED_PRECONDITION where no file can be made.
 StatusOr<DiskRoom> FindDiskRoom(const std::string& directory, std::string_view field, Host& host);
 
 // "3GiB are free, of which 256MiB are kept for the journal".

@@ -35,8 +35,8 @@ double Percent(uint64_t part, uint64_t whole);
 // of functions on the arm's message: `Status Validate(…)`, `StatusOr<FaultPlan> Plan(…, Host&)`,
 // which sets all but the undo and leaves its directory in `path`, `StatusOr<v1::StressOrder>
 // OrderFor(id, …, undo, Host&)`, and `Capability Report(Host&)`. `reboot`: whether it may leave
-// files with names.
-#define DEFINE_STRESS_FAULT(arm, reboot)                                                         \
+// files with names. `surveyor`: a FaultKind::survey.
+#define DEFINE_STRESS_FAULT(arm, reboot, surveyor)                                               \
   extern const FaultKind arm##_fault;                                                            \
   const FaultKind arm##_fault = {                                                                \
       .name = #arm,                                                                              \
@@ -44,6 +44,7 @@ double Percent(uint64_t part, uint64_t whole);
       .observe_interval = std::chrono::seconds(1),                                               \
       .validate = [](const v1::FaultSpec& spec) { return Validate(spec.arm()); },                \
       .names = [](const v1::FaultSpec&) { return std::vector<std::string>(); },                  \
+      .survey = surveyor,                                                                        \
       .plan =                                                                                    \
           [](const v1::FaultSpec& spec, const ResolvedNames&, Host& host) {                      \
             std::string path;                                                                    \

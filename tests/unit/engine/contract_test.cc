@@ -49,10 +49,7 @@ class ContractTest : public testing::TestWithParam<Case> {
   }
 
   v1::Undo Plan(TestHost& host) const {
-    if (kind().survey != nullptr) {
-      kind().survey(host.host(), [](const Status& status) { EXPECT_EQ(status, absl::OkStatus()); });
-    }
-    auto plan = kind().plan(spec_, {}, host.host());
+    auto plan = PlanOf(spec_, {}, host.host());
     EXPECT_EQ(plan.status(), absl::OkStatus());
     EXPECT_FALSE(plan->summary.empty());
     return plan->undo;

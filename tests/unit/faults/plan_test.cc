@@ -14,7 +14,7 @@ using testing::IsEmpty;
 
 StatusOr<FaultPlan> Plan(TestHost& host, const std::string& text, const ResolvedNames& names = {}) {
   const v1::FaultSpec spec = SpecFromText(text);
-  return KindOf(spec)->plan(spec, names, host.host());
+  return PlanOf(spec, names, host.host());
 }
 
 TEST(PlanTest, SaysWhatWouldChange) {

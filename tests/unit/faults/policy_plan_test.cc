@@ -19,7 +19,7 @@ class PolicyPlanTest : public testing::Test {
   }
   Status Plan(const std::string& text) {
     const v1::FaultSpec spec = SpecFromText(text);
-    return KindOf(spec)->plan(spec, {}, host.host()).status();
+    return PlanOf(spec, {}, host.host()).status();
   }
   Status Blackhole(const std::string& target) {
     return Plan(StrCat("blackhole { target { ", target, " } }"));
@@ -130,7 +130,7 @@ TEST_F(PolicyPlanTest, Load) {
 }
 
 TEST_F(PolicyPlanTest, PathsAreThoseOfTheDirectoriesThatWereOpened) {
-  auto& disks = host.kernel.fake_machine().file_systems;
+  auto& disks = host.file_systems.there;
   for (const char* path : {"/data/in/it", "/database"}) {
     disks[path] = disks["/data"];
     disks[path].path = path;

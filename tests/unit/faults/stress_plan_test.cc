@@ -19,14 +19,12 @@ class StressPlanTest : public testing::Test {
   StatusOr<FaultPlan> Plan(const std::string& text) {
     const v1::FaultSpec spec = SpecFromText(text);
     RETURN_IF_ERROR(KindOf(spec)->validate(spec));
-    return KindOf(spec)->plan(spec, {}, host.host());
+    return PlanOf(spec, {}, host.host());
   }
   std::string ErrorOf(const std::string& text) {
     return std::string(Plan(text).status().message());
   }
-  FileSystemFacts& Disk(const std::string& path) {
-    return host.kernel.fake_machine().file_systems.at(path);
-  }
+  FileSystemFacts& Disk(const std::string& path) { return host.file_systems.there.at(path); }
 
   TestHost host;
 };
