@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/file_io.h"
+#include "base/stderr_sink.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 
@@ -61,7 +61,7 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
       }
     }
     if (Send(datagram) || errno == EAGAIN) return;
-    (void)WriteAll(STDERR_FILENO, StrCat("<", priority, ">", text, "\n"), "stderr").ok();
+    WriteToStderr(StrCat("<", priority, ">", text, "\n"));
   }
   void flush_() override {}
 

@@ -1,8 +1,6 @@
 #include "base/log.h"
 
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/stderr_sink.h"
 #include "base/strings.h"
 
 namespace faultd {
@@ -63,14 +62,12 @@ void SetUpLogging(LogFormat format, spdlog::level::level_enum level, spdlog::sin
   if (format == LogFormat::kJournal && journal != nullptr) {
     logger = std::make_shared<spdlog::logger>("", std::move(journal));
   } else if (format == LogFormat::kJournal) {
-    logger =
-        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger = std::make_shared<spdlog::logger>("", MakeStderrSink());
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<PriorityPrefix>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
   } else {
-    logger = std::make_shared<spdlog::logger>(
-        "", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger = std::make_shared<spdlog::logger>("", MakeStderrSink());
     logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
   }
   logger->set_level(level);

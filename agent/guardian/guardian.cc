@@ -139,7 +139,8 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
 }  // namespace
 
 Status RevertOnce(const StatePaths& paths, int wait_ms) {
-  signal(SIGUSR1, SIG_IGN);  // as below: systemd runs this in the unit, too
+  // As below: systemd runs this in the unit, too. And whoever reads what is printed may go.
+  for (int ignored : {SIGUSR1, SIGPIPE}) signal(ignored, SIG_IGN);
   const auto longest =
       wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
   StatusOr<FileLock> lock = FileLock::Acquire(
@@ -151,18 +152,20 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
   RETURN_IF_ERROR(lock.status());
   ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
   bool any = false;
+  std::string said;  // printed in the end: nothing waits for whoever reads it
   const auto log = [&](const std::string& line, const LogSubject& about) {
     any = true;
     // By hand, what was done is the output.
     if (!LogsToJournal()) {
-      printf("%s\n", line.c_str());
+      StrAppend(&said, line, "\n");
     } else {
       const LogAbout fault(about);
       spdlog::warn("{}", line);
     }
   };
   const Status status = reverter->Run(log, [](const std::string&) { return false; });
-  if (status.ok() && !any) printf("nothing to revert\n");
+  if (status.ok() && !any) said = "nothing to revert\n";
+  fputs(said.c_str(), stdout);
   return status;
 }
 

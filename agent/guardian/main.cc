@@ -1,5 +1,4 @@
 // faultd-guardian: puts the host back from the journal, and does nothing else.
-#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "base/journal_sink.h"
+#include "base/stderr_sink.h"
 #include "base/strings.h"
 #include "guardian/guardian.h"
 
@@ -34,12 +34,11 @@ int Fail(const faultd::Status& status) {
   return absl::IsUnavailable(status) ? 3 : 1;
 }
 
-// Under systemd with fields, and without waiting for a journald that hangs.
+// Under systemd with fields. Whoever reads it may hang: nobody waits.
 void SetUpLog() {
   const bool journal = faultd::LogsToJournal();
   auto logger = std::make_shared<spdlog::logger>(
-      "", journal ? faultd::MakeJournalSink("faultd-guardian")
-                  : std::make_shared<spdlog::sinks::stderr_sink_mt>());
+      "", journal ? faultd::MakeJournalSink("faultd-guardian") : faultd::MakeStderrSink());
   if (!journal) logger->set_pattern("faultd-guardian: %v");
   spdlog::set_default_logger(std::move(logger));
 }

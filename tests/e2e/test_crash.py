@@ -1,5 +1,6 @@
 """The promise: whatever happens to the daemon, the host is back as it was."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,6 +87,41 @@ class CrashTest(lab.HostTest):
         self.daemon.kill()
         self.assert_clean()
         self.assertIn("reverted", self.daemon.read_log())
+
+    @contextlib.contextmanager
+    def log_that_nobody_reads(self):
+        """The daemon with a pipe for stderr, like a container's, which is full; yields the end to read from."""
+        self.daemon.stop()
+        os.unlink(self.daemon.log)
+        os.mkfifo(self.daemon.log)
+        reader = os.open(self.daemon.log, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            self.daemon.start()
+            writer = os.open(self.daemon.log, os.O_WRONLY | os.O_NONBLOCK)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writer, b"x")
+            os.close(writer)
+            yield reader
+        finally:
+            os.close(reader)
+            os.unlink(self.daemon.log)
+
+    def test_log_that_nobody_reads(self):
+        with self.log_that_nobody_reads() as reader:
+            fault = self.blackhole(lease=1)
+            self.assertEqual(self.daemon.wait_for_end(fault.id).state, REVERTED)
+            self.assertTrue(self.reachable())
+            self.assertEqual(set(os.read(reader, 1 << 20)[-100:]), {ord("x")})
+            self.blackhole()
+            self.assertRegex(os.read(reader, 1 << 20).decode(), r"^\([0-9]+ lines of this log were lost: .*\n.* active for")
+
+    def test_daemon_that_hangs_and_a_log_that_nobody_reads(self):
+        with self.log_that_nobody_reads():
+            self.blackhole(lease=1)
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            self.daemon.wait()
+            self.assert_clean()
 
     def test_record_of_a_client_whose_name_is_no_text(self):
         """A process has any bytes for a name, which goes into the record and into the answers to everybody."""
