@@ -29,8 +29,9 @@ constexpr char kUsage[] =
     "Exit codes: 0 the host is as it was; 1 something could not be reverted; 2 usage;\n"
     "3 a running daemon holds the journal.\n";
 
+// A guardian that cannot begin must not wait either: the daemon starts another one when it ends.
 int Fail(const faultd::Status& status) {
-  fprintf(stderr, "faultd-guardian: %s\n", std::string(status.message()).c_str());
+  faultd::WriteToStderr(faultd::StrCat("faultd-guardian: ", status.message(), "\n"));
   return absl::IsUnavailable(status) ? 3 : 1;
 }
 
