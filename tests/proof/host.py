@@ -78,6 +78,7 @@ class Host:
         self.network = lab.Network()
         self.aws = None
         self.known = None  # what is on this host, as of the last look
+        self.log_path, self.log_pipe = os.path.join(self.base, "log"), None
         self.daemons = []
         self.stubs = None
         self.prepare_network()
@@ -281,8 +282,24 @@ class Host:
             return sorted(os.listdir(os.path.join(self.state, "journal")))
         return []
 
+    def use_log_pipe(self):
+        """What the daemons log goes to a reader, as a container's does."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log_path)
+        os.mkfifo(self.log_path)
+        self.log_pipe = os.open(self.log_path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def fill_log_pipe(self):
+        writer = os.open(self.log_path, os.O_WRONLY | os.O_NONBLOCK)
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writer, b"." * size)
+        os.close(writer)
+
     def log(self):
-        with open(os.path.join(self.base, "log"), encoding="utf8", errors="replace") as file:
+        with open(self.log_path if self.log_pipe is None else self.log_pipe, encoding="utf8", errors="replace") as file:
+            self.log_pipe = None
             return file.read()
 
     def repair_disk(self):
@@ -301,9 +318,10 @@ class Host:
 
     def tidy(self):
         """So that the next sequence finds what this one found, whatever this one's end was."""
-        for name in [name for name in self.records() if name.endswith(".aside")] + ["../safety-lever.json", "../../log"]:
+        aside = [os.path.join(self.state, "journal", name) for name in self.records() if name.endswith(".aside")]
+        for path in [*aside, os.path.join(self.state, "safety-lever.json"), self.log_path]:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.state, "journal", name))
+                os.unlink(path)
         self.name_database(3)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.halt)

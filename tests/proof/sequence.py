@@ -163,8 +163,8 @@ class Generator:
         if self.spoils_journal and self.chance(0.6):
             return self.records()
         name = self.random.choices(("signal", "operation", "interface", "stranger", "vandal", "disk", "clock", "second", "signal_all", "start",
-                                    "terminate"),
-                                   (8, 10, 4, 3, 3, 2, 2, 2, 2, 1, 1))[0]
+                                    "terminate", "unread"),
+                                   (8, 10, 4, 3, 3, 2, 2, 2, 2, 1, 1, 1))[0]
         return getattr(self, name)()
 
     def records(self):
@@ -207,6 +207,9 @@ class Generator:
 
     def terminate(self):
         return ("terminate",)
+
+    def unread(self):
+        return ("unread",)
 
 
 def shrink(steps, fails, tries=60):

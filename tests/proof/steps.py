@@ -18,7 +18,7 @@ import snapshot
 from host import LONGEST, is_well, state_of
 
 PATIENCE = 3  # seconds for an answer
-TROUBLE = {"signal", "signals", "operation", "records", "interface", "stranger", "vandal", "disk", "clock", "second", "start", "terminate"}
+TROUBLE = {"signal", "signals", "operation", "records", "interface", "stranger", "vandal", "disk", "clock", "second", "start", "terminate", "unread"}
 NAMES = {"daemon": "faultd", "guardian": "faultd-guardian", "stress": "faultd-stress"}
 
 
@@ -41,6 +41,8 @@ class Steps:
     def run(self):
         if self.with_aws:
             self.host.use_aws()
+        if any(step[0] == "unread" for step in self.list):
+            self.host.use_log_pipe()
         self.host.start(self.with_aws)
         for name, *values in self.list:
             self.disturbed |= name in TROUBLE
@@ -201,6 +203,10 @@ class Steps:
 
     def clock(self, seconds):
         self.host.hook.set(shift=seconds)
+
+    def unread(self):
+        """Nobody reads the log any more, and the pipe that it goes through is full."""
+        self.host.fill_log_pipe()
 
     def disk(self, how):
         if how == "readonly":
