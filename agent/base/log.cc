@@ -62,12 +62,12 @@ void SetUpLogging(LogFormat format, spdlog::level::level_enum level, spdlog::sin
   if (format == LogFormat::kJournal && journal != nullptr) {
     logger = std::make_shared<spdlog::logger>("", std::move(journal));
   } else if (format == LogFormat::kJournal) {
-    logger = std::make_shared<spdlog::logger>("", MakeStderrSink());
+    logger = std::make_shared<spdlog::logger>("", MakeStderrSink(FileLog::kByThread));
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<PriorityPrefix>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
   } else {
-    logger = std::make_shared<spdlog::logger>("", MakeStderrSink());
+    logger = std::make_shared<spdlog::logger>("", MakeStderrSink(FileLog::kByThread));
     logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
   }
   logger->set_level(level);

@@ -11,7 +11,9 @@
 #include <chrono>
 #include <cstdio>
 #include <iterator>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/file_io.h"
@@ -106,8 +108,38 @@ Status Listen(int daemon_says, DeadlineWatch& deadlines) {
   }
 }
 
+// What was done. It is told once that is over and the lock is free: a disk with the log may stall.
+class Story {
+ public:
+  struct Line {
+    spdlog::level::level_enum level;
+    std::string text;
+    LogSubject about;
+  };
+
+  void Add(spdlog::level::level_enum level, const std::string& text, const LogSubject& about = {}) {
+    lines_.push_back({level, text, about});
+  }
+  RecoveryLog Log() {
+    return [this](const std::string& text, const LogSubject& about) {
+      Add(spdlog::level::warn, text, about);
+    };
+  }
+  void Tell() const {
+    for (const Line& line : lines_) {
+      const LogAbout fault(line.about);
+      spdlog::log(line.level, "{}", line.text);
+    }
+  }
+  const std::vector<Line>& lines() const { return lines_; }
+
+ private:
+  std::vector<Line> lines_;
+};
+
 // Returns when the daemon is gone, having killed it if it hangs.
-void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueFd& timer) {
+void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueFd& timer,
+                  Story& story) {
   int daemon_says = STDIN_FILENO;
   for (;;) {
     const auto earliest = deadlines.Earliest();
@@ -127,13 +159,37 @@ void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueF
     deadlines.Update();
     const auto overdue = deadlines.Earliest();
     if (overdue && SystemClock().Now() >= *overdue + kGrace) {
-      spdlog::error("a fault is past its lease and still there; the daemon hangs, killing it");
+      story.Add(spdlog::level::err,
+                "a fault is past its lease and still there; the daemon hangs, killing it");
       if (Status killed = daemon.Signal(SIGKILL); !killed.ok())
-        spdlog::error("{}", std::string(killed.message()));
+        story.Add(spdlog::level::err, std::string(killed.message()));
       (void)daemon.WaitUntilGone(10'000).ok();
       return;
     }
   }
+}
+
+Status RevertWithLock(const StatePaths& paths, std::chrono::milliseconds longest, Story& story) {
+  StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), longest);
+  if (absl::IsUnavailable(lock.status())) {
+    return absl::UnavailableError(StrCat("a running faultd holds ", paths.lock(),
+                                         "; use `faultctl revert --all`, or stop it first"));
+  }
+  RETURN_IF_ERROR(lock.status());
+  ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
+  return reverter->Run(story.Log(), [](const std::string&) { return false; });
+}
+
+// The same with what a guardian has opened before.
+Status RevertWithLock(const StatePaths& paths, Reverter& reverter, const DeadlineWatch& deadlines,
+                      Story& story) {
+  // Another process that holds the lock has the duty to recover. Waiting for it all the same covers
+  // the case that it dies before it does.
+  constexpr std::chrono::minutes kLongestWait{1};
+  const StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), kLongestWait);
+  if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
+  RETURN_IF_ERROR(lock.status());
+  return reverter.Run(story.Log(), [&](const std::string& id) { return deadlines.IsGone(id); });
 }
 
 }  // namespace
@@ -143,29 +199,16 @@ Status RevertOnce(const StatePaths& paths, int wait_ms) {
   for (int ignored : {SIGUSR1, SIGPIPE}) signal(ignored, SIG_IGN);
   const auto longest =
       wait_ms < 0 ? std::chrono::hours(24 * 365) : std::chrono::milliseconds(wait_ms);
-  StatusOr<FileLock> lock = FileLock::Acquire(
-      paths.lock(), std::chrono::duration_cast<std::chrono::milliseconds>(longest));
-  if (absl::IsUnavailable(lock.status())) {
-    return absl::UnavailableError(StrCat("a running faultd holds ", paths.lock(),
-                                         "; use `faultctl revert --all`, or stop it first"));
-  }
-  RETURN_IF_ERROR(lock.status());
-  ASSIGN_OR_RETURN(const auto reverter, Reverter::Open(paths));
-  bool any = false;
-  std::string said;  // printed in the end: nothing waits for whoever reads it
-  const auto log = [&](const std::string& line, const LogSubject& about) {
-    any = true;
+  Story story;
+  const Status status =
+      RevertWithLock(paths, std::chrono::duration_cast<std::chrono::milliseconds>(longest), story);
+  if (status.ok() && story.lines().empty()) printf("nothing to revert\n");
+  if (LogsToJournal()) {
+    story.Tell();
+  } else {
     // By hand, what was done is the output.
-    if (!LogsToJournal()) {
-      StrAppend(&said, line, "\n");
-    } else {
-      const LogAbout fault(about);
-      spdlog::warn("{}", line);
-    }
-  };
-  const Status status = reverter->Run(log, [](const std::string&) { return false; });
-  if (status.ok() && !any) said = "nothing to revert\n";
-  fputs(said.c_str(), stdout);
+    for (const Story::Line& line : story.lines()) printf("%s\n", line.text.c_str());
+  }
   return status;
 }
 
@@ -189,18 +232,11 @@ Status WatchDaemon(const StatePaths& paths, pid_t pid) {
   (void)WriteAll(STDOUT_FILENO, "ready\n", "ready").ok();
   close(STDOUT_FILENO);
 
-  if (!orphan) WaitForDeath(*daemon, deadlines, timer);
-  // Another process that holds the lock has the duty to recover. Waiting for it all the same covers
-  // the case that it dies before it does.
-  constexpr std::chrono::minutes kLongestWait{1};
-  StatusOr<FileLock> lock = FileLock::Acquire(paths.lock(), kLongestWait);
-  if (absl::IsUnavailable(lock.status())) return absl::OkStatus();  // another daemon took over
-  RETURN_IF_ERROR(lock.status());
-  const auto log = [](const std::string& line, const LogSubject& about) {
-    const LogAbout fault(about);
-    spdlog::warn("{}", line);
-  };
-  return reverter->Run(log, [&](const std::string& id) { return deadlines.IsGone(id); });
+  Story story;
+  if (!orphan) WaitForDeath(*daemon, deadlines, timer, story);
+  const Status status = RevertWithLock(paths, *reverter, deadlines, story);
+  story.Tell();
+  return status;
 }
 
 }  // namespace faultd

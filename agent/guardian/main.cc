@@ -39,7 +39,8 @@ int Fail(const faultd::Status& status) {
 void SetUpLog() {
   const bool journal = faultd::LogsToJournal();
   auto logger = std::make_shared<spdlog::logger>(
-      "", journal ? faultd::MakeJournalSink("faultd-guardian") : faultd::MakeStderrSink());
+      "", journal ? faultd::MakeJournalSink("faultd-guardian")
+                  : faultd::MakeStderrSink(faultd::FileLog::kDirectly));
   if (!journal) logger->set_pattern("faultd-guardian: %v");
   spdlog::set_default_logger(std::move(logger));
 }

@@ -164,6 +164,22 @@ class StalledDiskTest(DiskTest):
         server.close()
         self.daemon.wait()
 
+    def test_disk_with_the_log(self):
+        other = self.enterContext(lab.file_system())
+        self.daemon.stop()
+        self.daemon.log = os.path.join(other, "log")
+        self.daemon.start()
+        with self.stalled(other):
+            ends = self.blackhole(3, lease=2)
+            self.assertEqual(self.daemon.wait_for_end(ends.id).state, REVERTED)
+            self.blackhole(4)
+            self.daemon.process.kill()
+            wait_for(lambda: self.reachable(4), "the kernel ends the fault")
+            wait_for(lambda: not self.daemon.records(), "the guardian puts the host back")
+            self.assertTrue(self.daemon.guardians(), "what it has done is still to be told")
+        self.daemon.wait()
+        self.assertRegex(self.daemon.read_log(), "faultd-guardian: .*reverted")
+
     def test_disk_with_the_names_of_hosts(self):
         ends = self.blackhole(3, lease=3)
         stays = self.blackhole(4)
