@@ -40,7 +40,7 @@ bool IsFile() {
 }
 
 // Writes to stderr's file on a thread of its own, which may wait for the disk as long as it has to.
-class FileThread : public std::enable_shared_from_this<FileThread> {
+class FileThread {
  public:
   // nullptr when no thread is to be had.
   static std::shared_ptr<FileThread> Start() {
@@ -122,14 +122,11 @@ bool WriteToStderr(std::string_view text) {
 }
 
 spdlog::sink_ptr MakeStderrSink(FileLog file) {
-  auto lines = std::make_unique<Lines>();
+  auto* const lines = new Lines;
   if (file == FileLog::kByThread && IsFile()) lines->file = FileThread::Start();
-  FILE* stream = fopencookie(lines.get(), "w", {.write = TakeLine});
-  if (stream != nullptr) {
-    lines.release();
-    // A line at a time; one that is longer than the buffer is lost, or not, in parts.
-    setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
-  }
+  FILE* const stream = fopencookie(lines, "w", {.write = TakeLine});
+  // A line at a time; one that is longer than the buffer is lost, or not, in parts.
+  if (stream != nullptr) setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
   const auto colours =
       isatty(STDERR_FILENO) != 0 ? spdlog::color_mode::always : spdlog::color_mode::never;
   return std::make_shared<spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex>>(
