@@ -89,7 +89,7 @@ class FileThread {
   bool stalls_ = false;
 };
 
-// What the stream for spdlog writes to. There for good, as stderr itself.
+// What the stream for spdlog writes to.
 struct Lines {
   std::shared_ptr<FileThread> file;  // nullptr: directly
   uint64_t lost = 0;
@@ -104,6 +104,41 @@ ssize_t TakeLine(void* cookie, const char* data, size_t size) {
   lost = (file != nullptr ? file->Write(text) : WriteToStderr(text)) ? 0 : lost + 1;
   return static_cast<ssize_t>(size);
 }
+
+using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+// Empty without memory.
+Stream OpenStream(FileLog file) {
+  auto lines = std::make_unique<Lines>();
+  if (file == FileLog::kByThread && IsFile()) lines->file = FileThread::Start();
+  const auto forget = [](void* cookie) {
+    delete static_cast<Lines*>(cookie);
+    return 0;
+  };
+  Stream stream(fopencookie(lines.get(), "w", {.write = TakeLine, .close = forget}), fclose);
+  if (stream == nullptr) return stream;
+  static_cast<void>(lines.release());  // NOLINT(bugprone-unused-return-value): the stream has it
+  // A line at a time; one that is longer than the buffer is lost, or not, in parts.
+  setvbuf(stream.get(), nullptr, _IOLBF, BUFSIZ);
+  return stream;
+}
+
+spdlog::color_mode Colours() {
+  return isatty(STDERR_FILENO) != 0 ? spdlog::color_mode::always : spdlog::color_mode::never;
+}
+
+struct StreamOwner {
+  Stream stream;
+};
+
+// The stream is there before the library's part of the sink, and goes after it.
+class StderrSink final : StreamOwner,
+                         public spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex> {
+ public:
+  explicit StderrSink(Stream opened)
+      : StreamOwner{std::move(opened)},
+        ansicolor_sink(stream != nullptr ? stream.get() : stderr, Colours()) {}
+};
 
 }  // namespace
 
@@ -122,15 +157,7 @@ bool WriteToStderr(std::string_view text) {
 }
 
 spdlog::sink_ptr MakeStderrSink(FileLog file) {
-  auto* const lines = new Lines;
-  if (file == FileLog::kByThread && IsFile()) lines->file = FileThread::Start();
-  FILE* const stream = fopencookie(lines, "w", {.write = TakeLine});
-  // A line at a time; one that is longer than the buffer is lost, or not, in parts.
-  if (stream != nullptr) setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
-  const auto colours =
-      isatty(STDERR_FILENO) != 0 ? spdlog::color_mode::always : spdlog::color_mode::never;
-  return std::make_shared<spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex>>(
-      stream != nullptr ? stream : stderr, colours);
+  return std::make_shared<StderrSink>(OpenStream(file));
 }
 
 }  // namespace faultd
