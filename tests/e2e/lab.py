@@ -247,6 +247,16 @@ class Stubs:
         self.probes = probe_grpc.ProbeServiceStub(self.channel)
 
 
+def fill_pipe(path):
+    """Until it takes nothing more; somebody has to have it open for reading."""
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    for size in (4096, 1):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"." * size)
+    os.close(writer)
+
+
 class Daemon:
     """One faultd with directories of its own; told by sd_notify when it is ready."""
 
@@ -353,10 +363,14 @@ class Daemon:
 
     # Requests in a line.
 
-    def inject(self, kind, lease=60, id="", to=(), **fields):
+    @staticmethod
+    def inject_request(kind, lease=60, id="", to=(), **fields):
         request = pb.InjectFaultRequest(id=id, spec=spec(kind, to, **fields))
         request.duration.FromNanoseconds(int(lease * 1e9))
-        return self.faults.InjectFault(request, timeout=DEADLINE).fault
+        return request
+
+    def inject(self, *request, **fields):
+        return self.faults.InjectFault(self.inject_request(*request, **fields), timeout=DEADLINE).fault
 
     def get(self, id):
         return self.faults.GetFault(pb.GetFaultRequest(id=id), timeout=DEADLINE).fault

@@ -29,6 +29,10 @@ class DiskTest(lab.HostTest):
         self.assertFalse(self.reachable(n))
         return fault
 
+    def begin(self, kind, **fields):
+        """What waits for the answer, for longer than a disk stalls."""
+        return self.daemon.faults.InjectFault.future(self.daemon.inject_request(kind, **fields), timeout=6 * lab.DEADLINE)
+
 
 class StalledDiskTest(DiskTest):
     def setUp(self):
@@ -58,9 +62,7 @@ class StalledDiskTest(DiskTest):
 
     def begin_blackhole(self, n):
         """What waits for the answer, once the daemon waits for the disk."""
-        request = pb.InjectFaultRequest(spec=lab.spec("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH"))
-        request.duration.seconds = 60
-        waiting = self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE)
+        waiting = self.begin("blackhole", to=self.network.v4(n), direction="DIRECTION_BOTH")
         wait_for(self.waits_for_the_disk, "a thread of the daemon waits for the disk")
         return waiting
 
@@ -134,11 +136,7 @@ class StalledDiskTest(DiskTest):
 
     def refusals(self, paths):
         """Of requests that are under way at the same time."""
-        asked = []
-        for path in paths:
-            request = pb.InjectFaultRequest(spec=lab.spec("disk_fill", path=path, percent_full=50))
-            request.duration.seconds = 60
-            asked.append(self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE))
+        asked = [self.begin("disk_fill", path=path, percent_full=50) for path in paths]
         errors = [each.exception() for each in asked]
         self.assertEqual({error.code() for error in errors}, {lab.grpc.StatusCode.UNAVAILABLE})
         return [error.details() for error in errors]
@@ -440,9 +438,7 @@ class SilentProgramsTest(DiskTest):
     def test_stress(self):
         self.blackhole(3)
         self.lose("stress")
-        request = pb.InjectFaultRequest(spec=lab.spec("cpu", load_percent=10, core_count=1))
-        request.duration.seconds = 60
-        waiting = self.daemon.faults.InjectFault.future(request, timeout=6 * lab.DEADLINE)
+        waiting = self.begin("cpu", load_percent=10, core_count=1)
         self.server.read(1 << 17)
         self.check_kill(3)
         self.assertEqual(waiting.exception().code(), lab.grpc.StatusCode.UNAVAILABLE)

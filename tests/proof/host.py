@@ -289,14 +289,6 @@ class Host:
         os.mkfifo(self.log_path)
         self.log_pipe = os.open(self.log_path, os.O_RDONLY | os.O_NONBLOCK)
 
-    def fill_log_pipe(self):
-        writer = os.open(self.log_path, os.O_WRONLY | os.O_NONBLOCK)
-        for size in (4096, 1):
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    os.write(writer, b"." * size)
-        os.close(writer)
-
     def log(self):
         with open(self.log_path if self.log_pipe is None else self.log_pipe, encoding="utf8", errors="replace") as file:
             self.log_pipe = None
