@@ -58,17 +58,15 @@ void SetUpLogging(LogFormat format, spdlog::level::level_enum level, spdlog::sin
   if (format == LogFormat::kAuto) {
     format = LogsToJournal() ? LogFormat::kJournal : LogFormat::kConsole;
   }
-  std::shared_ptr<spdlog::logger> logger;
-  if (format == LogFormat::kJournal && journal != nullptr) {
-    logger = std::make_shared<spdlog::logger>("", std::move(journal));
-  } else if (format == LogFormat::kJournal) {
-    logger = std::make_shared<spdlog::logger>("", MakeStderrSink(FileLog::kByThread));
+  const bool to_journal = format == LogFormat::kJournal && journal != nullptr;
+  auto logger = std::make_shared<spdlog::logger>(
+      "", to_journal ? std::move(journal) : MakeStderrSink(FileLog::kByThread));
+  if (format == LogFormat::kConsole) {
+    logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
+  } else if (!to_journal) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<PriorityPrefix>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
-  } else {
-    logger = std::make_shared<spdlog::logger>("", MakeStderrSink(FileLog::kByThread));
-    logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
   }
   logger->set_level(level);
   logger->flush_on(spdlog::level::info);

@@ -28,4 +28,3 @@
 template FMT_API auto fmt::detail::thousands_sep_impl(locale_ref) -> thousands_sep_result<char>;
 template FMT_API auto fmt::detail::decimal_point_impl(locale_ref) -> char;
 template class spdlog::sinks::base_sink<std::mutex>;
-template class spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex>;

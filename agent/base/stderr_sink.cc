@@ -2,23 +2,22 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <cstdio>
-#include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 
 #include "base/file_io.h"
+#include "base/job_queue.h"
 #include "base/strings.h"
 #include "base/threads.h"
 #include "base/unique_fd.h"
@@ -26,138 +25,112 @@
 namespace faultd {
 namespace {
 
-// A description of stderr's file of our own, as others may have that of stderr: with O_NONBLOCK on
-// that, their writes would fail. The thread may have a table of its own. Not for sockets, which can
-// be asked for each write; not valid when there is none to be had.
-UniqueFd OpenWithoutWaiting() {
-  return UniqueFd(
-      open("/proc/thread-self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC));
-}
-
-bool IsFile() {
+// As in st_mode; 0 when there is no stderr.
+mode_t ModeOfStderr() {
   struct stat info{};
-  return fstat(STDERR_FILENO, &info) == 0 && S_ISREG(info.st_mode);
+  return fstat(STDERR_FILENO, &info) == 0 ? info.st_mode : 0;
 }
 
 // Writes to stderr's file on a thread of its own, which may wait for the disk as long as it has to.
 class FileThread {
  public:
   // nullptr when no thread is to be had.
-  static std::shared_ptr<FileThread> Start() {
-    auto file = std::make_shared<FileThread>();
-    const Status started = StartDetachedThread([file] { file->Run(); });
-    return started.ok() ? file : nullptr;
+  static std::unique_ptr<FileThread> Start() {
+    auto lines = std::make_shared<Lines>();
+    const Status started = StartDetachedThread([lines] {
+      // What it has besides would stay open when the daemon is killed while the disk stalls.
+      KeepStandardDescriptors().IgnoreError();
+      lines->jobs.Run();
+    });
+    return started.ok() ? std::make_unique<FileThread>(std::move(lines)) : nullptr;
   }
+  ~FileThread() { lines_->jobs.Close(); }
+  FileThread(const FileThread&) = delete;
+  FileThread& operator=(const FileThread&) = delete;
 
   // Returns when it is written, as the log is read when something has happened; but then not for
   // long, and not at all while the disk stalls. False when too much waits already.
-  bool Write(std::string_view text) {
+  bool Write(std::string text) {
     constexpr std::chrono::milliseconds kPatience{200};
-    constexpr size_t kMost = 1000;  // lines
-    std::unique_lock lock(mutex_);
-    if (texts_.size() >= kMost) return false;
-    texts_.emplace_back(text);
-    const uint64_t number = ++taken_;
-    changed_.notify_all();
-    stalls_ = stalls_ || !changed_.wait_for(lock, kPatience, [&] { return written_ >= number; });
+    constexpr size_t kMost = 1000;
+    if (lines_->waiting >= kMost) return false;
+    const bool stalls = lines_->waiting++ > 0;
+    std::promise<void> said;
+    const std::future<void> written = said.get_future();
+    lines_->jobs.Add(
+        [&waiting = lines_->waiting, text = std::move(text), said = std::move(said)]() mutable {
+          WriteToStderr(text);
+          --waiting;
+          said.set_value();
+        });
+    if (!stalls) written.wait_for(kPatience);
     return true;
   }
 
- private:
-  void Run() {
-    // What it has besides would stay open when the daemon is killed while the disk stalls.
-    KeepStandardDescriptors().IgnoreError();
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [this] { return !texts_.empty(); });
-      const std::string text = std::move(texts_.front());
-      texts_.pop_front();
-      lock.unlock();
-      WriteToStderr(text);
-      lock.lock();
-      ++written_;
-      if (texts_.empty()) stalls_ = false;
-      changed_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> texts_;
-  uint64_t taken_ = 0;
-  uint64_t written_ = 0;
-  bool stalls_ = false;
-};
-
-// What the stream for spdlog writes to.
-struct Lines {
-  std::shared_ptr<FileThread> file;  // nullptr: directly
-  uint64_t lost = 0;
-};
-
-// As fopencookie(3) wants it. It never fails, or the stream would be in an error state. Called with
-// the mutex of the sinks.
-ssize_t TakeLine(void* cookie, const char* data, size_t size) {
-  auto& [file, lost] = *static_cast<Lines*>(cookie);
-  std::string text(data, size);
-  if (lost > 0) text = StrCat("(", lost, " lines of this log were lost: nobody took them)\n", text);
-  lost = (file != nullptr ? file->Write(text) : WriteToStderr(text)) ? 0 : lost + 1;
-  return static_cast<ssize_t>(size);
-}
-
-using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
-
-// Empty without memory.
-Stream OpenStream(FileLog file) {
-  auto lines = std::make_unique<Lines>();
-  if (file == FileLog::kByThread && IsFile()) lines->file = FileThread::Start();
-  const auto forget = [](void* cookie) {
-    delete static_cast<Lines*>(cookie);
-    return 0;
+  // The thread has them as well, as it may outlive this.
+  struct Lines {
+    JobQueue jobs;
+    std::atomic<size_t> waiting = 0;
   };
-  Stream stream(fopencookie(lines.get(), "w", {.write = TakeLine, .close = forget}), fclose);
-  if (stream == nullptr) return stream;
-  static_cast<void>(lines.release());  // NOLINT(bugprone-unused-return-value): the stream has it
-  // A line at a time; one that is longer than the buffer is lost, or not, in parts.
-  setvbuf(stream.get(), nullptr, _IOLBF, BUFSIZ);
-  return stream;
-}
+  explicit FileThread(std::shared_ptr<Lines> lines) : lines_(std::move(lines)) {}
 
-spdlog::color_mode Colours() {
-  return isatty(STDERR_FILENO) != 0 ? spdlog::color_mode::always : spdlog::color_mode::never;
-}
-
-struct StreamOwner {
-  Stream stream;
+ private:
+  const std::shared_ptr<Lines> lines_;
 };
 
-// The stream is there before the library's part of the sink, and goes after it.
-class StderrSink final : StreamOwner,
-                         public spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex> {
+// Those that spdlog's own sinks have.
+std::string_view ColourOf(spdlog::level::level_enum level) {
+  constexpr std::string_view kColours[] = {"\033[37m",        "\033[36m",        "\033[32m",
+                                           "\033[33m\033[1m", "\033[31m\033[1m", "\033[1m\033[41m"};
+  return kColours[level];
+}
+
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit StderrSink(Stream opened)
-      : StreamOwner{std::move(opened)},
-        ansicolor_sink(stream != nullptr ? stream.get() : stderr, Colours()) {}
+  explicit StderrSink(FileLog file)
+      : file_(file == FileLog::kByThread && S_ISREG(ModeOfStderr()) ? FileThread::Start()
+                                                                    : nullptr) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t formatted;
+    formatter_->format(message, formatted);
+    std::string line(formatted.data(), formatted.size());
+    if (coloured_ && message.color_range_end > message.color_range_start) {
+      line.insert(message.color_range_end, "\033[m");
+      line.insert(message.color_range_start, ColourOf(message.level));
+    }
+    if (lost_ > 0)
+      line = StrCat("(", lost_, " lines of this log were lost: nobody took them)\n", line);
+    const bool taken = file_ != nullptr ? file_->Write(std::move(line)) : WriteToStderr(line);
+    lost_ = taken ? 0 : lost_ + 1;
+  }
+  void flush_() override {}
+
+ private:
+  const bool coloured_ = isatty(STDERR_FILENO) != 0;
+  const std::unique_ptr<FileThread> file_;  // nullptr: directly
+  uint64_t lost_ = 0;
 };
 
 }  // namespace
 
 bool WriteToStderr(std::string_view text) {
-  struct stat info{};
-  if (fstat(STDERR_FILENO, &info) != 0) return false;
-  if (S_ISREG(info.st_mode)) return WriteAll(STDERR_FILENO, text, "stderr").ok();
-  if (S_ISSOCK(info.st_mode)) {
+  const mode_t mode = ModeOfStderr();
+  if (S_ISREG(mode)) return WriteAll(STDERR_FILENO, text, "stderr").ok();
+  if (S_ISSOCK(mode)) {
     const ssize_t sent = send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent == static_cast<ssize_t>(text.size());
   }
   pollfd room{.fd = STDERR_FILENO, .events = POLLOUT};
   if (poll(&room, 1, 0) != 1 || room.revents != POLLOUT) return false;  // also when nobody reads it
-  const UniqueFd own = OpenWithoutWaiting();
+  // A description of its file of our own: with O_NONBLOCK on the one that others may have as well,
+  // their writes would fail. The thread may have a table of its own.
+  const UniqueFd own(
+      open("/proc/thread-self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC));
   return WriteAll(own.valid() ? own.get() : STDERR_FILENO, text, "stderr").ok();
 }
 
-spdlog::sink_ptr MakeStderrSink(FileLog file) {
-  return std::make_shared<StderrSink>(OpenStream(file));
-}
+spdlog::sink_ptr MakeStderrSink(FileLog file) { return std::make_shared<StderrSink>(file); }
 
 }  // namespace faultd

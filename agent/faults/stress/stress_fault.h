@@ -31,11 +31,11 @@ Status ValidatePath(const std::string& path, std::string_view field);
 Status CheckAtMost(std::string_view field, double percent, std::string_view rule, double most);
 double Percent(uint64_t part, uint64_t whole);
 
-// DEFINE_STRESS_FAULT(arm, reboot): the FaultKind for one arm of FaultSpec, Undo and Effect, made
-// of functions on the arm's message: `Status Validate(…)`, `StatusOr<FaultPlan> Plan(…, Host&)`,
-// which sets all but the undo and leaves its directory in `path`, `StatusOr<v1::StressOrder>
-// OrderFor(id, …, undo, Host&)`, and `Capability Report(Host&)`. `reboot`: whether it may leave
-// files with names. `surveyor`: a FaultKind::survey.
+// DEFINE_STRESS_FAULT(arm, reboot, surveyor): the FaultKind for one arm of FaultSpec, Undo and
+// Effect, made of functions on the arm's message: `Status Validate(…)`, `StatusOr<FaultPlan>
+// Plan(…, Host&)`, which sets all but the undo and leaves its directory in `path`,
+// `StatusOr<v1::StressOrder> OrderFor(id, …, undo, Host&)`, and `Capability Report(Host&)`.
+// `reboot`: whether it may leave files with names. `surveyor`: a FaultKind::survey.
 #define DEFINE_STRESS_FAULT(arm, reboot, surveyor)                                               \
   extern const FaultKind arm##_fault;                                                            \
   const FaultKind arm##_fault = {                                                                \

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -25,6 +26,19 @@ class StderrSinkTest : public testing::Test {
     PutWriter(ends[1]);
     // Writing to it waits, as to those that programs are started with.
     ASSERT_EQ(fcntl(STDERR_FILENO, F_SETFL, 0), 0);
+  }
+  void PutTerminal() {
+    reader_.Reset(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+    ASSERT_TRUE(reader_.valid());
+    ASSERT_EQ(grantpt(reader_.get()), 0);
+    ASSERT_EQ(unlockpt(reader_.get()), 0);
+    PutWriter(open(ptsname(reader_.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  }
+  void PutFile() {
+    const std::string path = testing::TempDir() + "stderr-" + std::to_string(getpid());
+    PutWriter(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    reader_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    unlink(path.c_str());
   }
   void PutWriter(int fd) {
     ASSERT_EQ(dup2(fd, STDERR_FILENO), STDERR_FILENO);
@@ -84,11 +98,7 @@ TEST_F(StderrSinkTest, SocketThatNobodyReadsHoldsNobodyUp) {
 }
 
 TEST_F(StderrSinkTest, TerminalThatIsStoppedHoldsNobodyUp) {
-  const UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-  ASSERT_TRUE(master.valid());
-  ASSERT_EQ(grantpt(master.get()), 0);
-  ASSERT_EQ(unlockpt(master.get()), 0);
-  PutWriter(open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  PutTerminal();
   int taken = 0;
   while (taken < 100'000 && WriteToStderr("a line\n")) ++taken;
   EXPECT_GT(taken, 0);
@@ -101,11 +111,29 @@ TEST_F(StderrSinkTest, NobodyThereToRead) {
   EXPECT_FALSE(WriteToStderr("text"));
 }
 
+TEST_F(StderrSinkTest, LinesAreInTheFileWhenTheyAreLogged) {
+  PutFile();
+  for (const FileLog file : {FileLog::kDirectly, FileLog::kByThread}) {
+    spdlog::logger logger("", MakeStderrSink(file));
+    logger.set_pattern("%v");
+    const int logged = LogMuch(logger);
+    const std::string lines = Read();
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), logged);
+    EXPECT_TRUE(lines.ends_with("line 19999 of many\n"));
+  }
+}
+
+TEST_F(StderrSinkTest, LevelsHaveColoursOnATerminal) {
+  PutTerminal();
+  spdlog::logger logger("", MakeStderrSink(FileLog::kByThread));
+  logger.set_pattern("%^%l%$ %v");
+  logger.info("text");
+  logger.critical("text");
+  EXPECT_EQ(Read(), "\033[32minfo\033[m text\r\n\033[1m\033[41mcritical\033[m text\r\n");
+}
+
 TEST_F(StderrSinkTest, FilesTakeEverything) {
-  const std::string path = testing::TempDir() + "stderr-" + std::to_string(getpid());
-  PutWriter(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  reader_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  unlink(path.c_str());
+  PutFile();
   const std::string text(1 << 20, 'x');
   EXPECT_TRUE(WriteToStderr(text));
   EXPECT_EQ(Read(), text);
