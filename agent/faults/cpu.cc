@@ -66,7 +66,7 @@ StatusOr<std::vector<int>> CoresFor(const v1::CpuStress& cpu, Host& host) {
   return usable;
 }
 
-StatusOr<FaultPlan> Plan(const v1::CpuStress& cpu, Host& host, std::string&) {
+StatusOr<FaultPlan> Plan(const v1::CpuStress& cpu, Host& host, StressFiles&) {
   ASSIGN_OR_RETURN(const std::vector<int> cores, CoresFor(cpu, host));
   ASSIGN_OR_RETURN(const std::vector<int> usable, host.kernel.machine().UsableCores());
   const StressPolicy& policy = host.stress_policy;

@@ -116,10 +116,11 @@ Status CheckFullness(const Goal& goal, Host& host) {
                      host.stress_policy.max_disk_percent_full);
 }
 
-StatusOr<FaultPlan> Plan(const v1::DiskFill& fill, Host& host, std::string& path) {
+StatusOr<FaultPlan> Plan(const v1::DiskFill& fill, Host& host, StressFiles& files) {
   ASSIGN_OR_RETURN(const Goal goal, GoalFor(fill, host));
   RETURN_IF_ERROR(CheckFullness(goal, host));
-  path = goal.room.facts.path;
+  const std::string& path = goal.room.facts.path;
+  files = goal.room.Files(/*named=*/goal.inodes > 0);
   FaultPlan plan;
   const std::string amount =
       goal.inodes > 0 ? StrCat(goal.inodes, " inodes") : FormatSize(goal.bytes);

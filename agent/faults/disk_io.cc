@@ -70,7 +70,7 @@ uint64_t FileBytes(const v1::DiskIo& io) {
   return std::max<uint64_t>(kDefaultFile, io.block_bytes());
 }
 
-StatusOr<FaultPlan> Plan(const v1::DiskIo& io, Host& host, std::string& path) {
+StatusOr<FaultPlan> Plan(const v1::DiskIo& io, Host& host, StressFiles& files) {
   ASSIGN_OR_RETURN(const DiskRoom room, FindDiskRoom(io.path(), kPathField, host));
   if (FileBytes(io) > room.Most()) {
     return PreconditionError(
@@ -86,7 +86,8 @@ StatusOr<FaultPlan> Plan(const v1::DiskIo& io, Host& host, std::string& path) {
                               "stress.max_disk_io_threads: ",
                               most, "); ask for ", most, " at most"));
   }
-  path = room.facts.path;
+  const std::string& path = room.facts.path;
+  files = room.Files(/*named=*/false);
   const uint32_t reads = io.has_read_percent() ? io.read_percent() : 50;
   FaultPlan plan;
   plan.summary = StrCat("disk_io ", path, ", ", threads, threads == 1 ? " thread, " : " threads, ",

@@ -104,7 +104,7 @@ StatusOr<Amounts> AmountsFor(const v1::MemoryStress& memory, Host& host) {
   return amounts;
 }
 
-StatusOr<FaultPlan> Plan(const v1::MemoryStress& memory, Host& host, std::string&) {
+StatusOr<FaultPlan> Plan(const v1::MemoryStress& memory, Host& host, StressFiles&) {
   ASSIGN_OR_RETURN(const Amounts amounts, AmountsFor(memory, host));
   const MemoryFacts& facts = amounts.facts;
   const bool absolute = memory.mode() == v1::MEMORY_MODE_ABSOLUTE;

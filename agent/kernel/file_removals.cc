@@ -8,21 +8,21 @@
 namespace faultd {
 namespace {
 
-Status RemoveAll(const std::string& path) {
+Status RemoveAll(const std::string& path, const std::string& mount_point) {
   for (;;) {
-    ASSIGN_OR_RETURN(const bool gone, RemoveTaggedDirectory(path));
+    ASSIGN_OR_RETURN(const bool gone, RemoveTaggedDirectory(path, mount_point));
     if (gone) return absl::OkStatus();
   }
 }
 
 }  // namespace
 
-StatusOr<bool> FileRemovals::Remove(const std::string& path) {
+StatusOr<bool> FileRemovals::Remove(const std::string& path, const std::string& mount_point) {
   auto found = running_.find(path);
   if (found == running_.end()) {
     // Nobody waits for it, not even at the end: the disk may never answer.
-    auto removal = AskApart([path] { return RemoveAll(path); });
-    if (!removal.ok()) return RemoveTaggedDirectory(path);
+    auto removal = AskApart([path, mount_point] { return RemoveAll(path, mount_point); });
+    if (!removal.ok()) return RemoveTaggedDirectory(path, mount_point);
     found = running_.emplace(path, *std::move(removal)).first;
   }
   if (found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;

@@ -15,7 +15,7 @@ class FileRemovals {
   // As RemoveTaggedDirectory, but returns at once: begins, or says how it is going. Call it again
   // until it is true, or an error, after which it begins anew. Where no thread is to be had, it
   // waits for the disk.
-  StatusOr<bool> Remove(const std::string& path);
+  StatusOr<bool> Remove(const std::string& path, const std::string& mount_point);
 
  private:
   std::map<std::string, std::future<Status>> running_;

@@ -90,8 +90,8 @@ class LinuxStressProcesses final : public StressProcesses {
     return dead && removed;
   }
 
-  StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) override {
-    return removals_.Remove(FilesDirectory(id, path));
+  StatusOr<bool> RemoveFiles(const std::string& id, const StressFiles& files) override {
+    return removals_.Remove(FilesDirectory(id, files.path), files.mount_point);
   }
 
   StatusOr<std::vector<std::string>> ListStrays() override {

@@ -9,6 +9,14 @@
 
 namespace faultd {
 
+// Where a stress process may leave files with names. All empty: nowhere.
+struct StressFiles {
+  std::string path;  // the directory that its own is in
+  // Of the file system, where files outlive the process: it must be there to say that they are
+  // gone. Empty where the kernel frees them whatever happens.
+  std::string mount_point;
+};
+
 // Starts, finds and ends stress processes: one per fault, in a cgroup of its own where cgroup v2 is
 // there, killed by the kernel when this process dies. Orders and reports are passed on unread.
 //
@@ -34,9 +42,10 @@ class StressProcesses {
 
   // Path of the directory for a fault's files with names.
   static std::string FilesDirectory(const std::string& id, const std::string& path);
-  // Removes it with what is in it, and does not wait for the disk. True when it is seen gone. To be
-  // called when the process is gone.
-  virtual StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) = 0;
+  // Removes it with what is in it, and does not wait for the disk. True when it is seen gone;
+  // PreconditionError "MOUNT" while its file system is not mounted. To be called when the process
+  // is gone.
+  virtual StatusOr<bool> RemoveFiles(const std::string& id, const StressFiles& files) = 0;
 
   // Ids of the faults of which a process or a cgroup is there that this process has not started, in
   // order.

@@ -12,6 +12,7 @@
 
 #include "base/strings.h"
 #include "base/unique_fd.h"
+#include "kernel/file_system.h"
 
 namespace faultd {
 namespace {
@@ -63,19 +64,40 @@ StatusOr<bool> IsGoneForGood(const UniqueFd& parent, const std::string& parent_p
   return ErrnoStatus(errno, StrCat("sync ", parent_path));
 }
 
+// What is on a file system that is not mounted now comes back with it.
+Status CheckMounted(const std::string& path, const std::string& mount_point) {
+  if (mount_point.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string found, MountPointOf(path));
+  if (found == mount_point) return absl::OkStatus();
+  return PreconditionError(
+      "MOUNT", mount_point,
+      StrCat("no file system is mounted at ", mount_point, " any more, and ", path,
+             " may be on it: mount it, or remove the fault's record if it will not come back"));
+}
+
 }  // namespace
 
-StatusOr<bool> RemoveTaggedDirectory(const std::string& path) {
+StatusOr<bool> RemoveTaggedDirectory(const std::string& path, const std::string& mount_point) {
+  // Before and after, so that one that is mounted meanwhile is not taken for the one looked at.
+  const Status mounted = CheckMounted(path, mount_point);
+  const auto is_missing = [&]() -> StatusOr<bool> {
+    RETURN_IF_ERROR(mounted);
+    RETURN_IF_ERROR(CheckMounted(path, mount_point));
+    return true;
+  };
   const size_t slash = path.rfind('/');
   const std::string parent_path = slash == 0 ? "/" : path.substr(0, slash);
   const std::string name = path.substr(slash + 1);
   const UniqueFd parent = OpenDirectory(AT_FDCWD, parent_path.c_str(), RESOLVE_NO_SYMLINKS);
-  if (!parent.valid() && (errno == ENOENT || errno == ENOTDIR)) return true;
+  if (!parent.valid() && (errno == ENOENT || errno == ENOTDIR)) return is_missing();
   if (!parent.valid()) return ErrnoStatus(errno, StrCat("open ", parent_path));
   UniqueFd directory = OpenDirectory(parent.get(), name.c_str(),
                                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   // Perhaps removed a moment ago, by a process that was killed then.
-  if (!directory.valid() && errno == ENOENT) return IsGoneForGood(parent, parent_path);
+  if (!directory.valid() && errno == ENOENT) {
+    RETURN_IF_ERROR(is_missing().status());
+    return IsGoneForGood(parent, parent_path);
+  }
   if (!directory.valid()) return ErrnoStatus(errno, StrCat("open ", path));
   struct stat info{};
   if (fstat(directory.get(), &info) != 0) return ErrnoStatus(errno, StrCat("read ", path));

@@ -1,10 +1,12 @@
 #include "kernel/tagged_processes.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "base/file_io.h"
@@ -15,10 +17,20 @@ namespace {
 
 constexpr char kName[] = "faultd-stress";  // as in /proc/PID/comm, which holds 15 characters
 
-// The fault of a process; "" if it is no stress process of this daemon, or gone.
+// Whether all its user ids are ours.
+bool IsOfOurUser(const std::string& proc) {
+  const auto status = ReadSmallFile(proc + "/status");
+  const uid_t us = geteuid();
+  return status.ok() &&
+         absl::StrContains(*status, StrCat("\nUid:\t", us, "\t", us, "\t", us, "\t", us, "\n"));
+}
+
+// The fault of a process; "" if it is no stress process of this daemon, or gone. The arguments of
+// another user's process are not even read: they are in its memory, which it can make such that
+// whoever reads it waits for ever.
 std::string FaultOf(const std::string& proc, const std::string& state_dir) {
   const auto name = ReadSmallFile(proc + "/comm");
-  if (!name.ok() || *name != kName) return "";
+  if (!name.ok() || *name != kName || !IsOfOurUser(proc)) return "";
   const auto command_line = ReadSmallFile(proc + "/cmdline");
   if (!command_line.ok()) return "";
   const std::vector<std::string> words = absl::StrSplit(*command_line, '\0');

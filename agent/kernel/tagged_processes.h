@@ -13,8 +13,8 @@ struct TaggedProcess {
   std::string fault_id;
 };
 
-// The running stress processes of the daemon with this state directory, known by their arguments
-// (--fault ID --state-dir DIRECTORY).
+// The running stress processes of the daemon with this state directory, known by their user, which
+// is that of the caller, and their arguments (--fault ID --state-dir DIRECTORY).
 StatusOr<std::vector<TaggedProcess>> FindStressProcesses(const std::string& state_dir);
 
 }  // namespace faultd

@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
-#include "kernel/machine.h"
+#include "kernel/file_system.h"
 
 namespace faultd {
 

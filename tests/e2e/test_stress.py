@@ -3,13 +3,16 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
 import zlib
+from concurrent import futures
 
 import grpc
 import lab
@@ -94,6 +97,17 @@ class StressTest(unittest.TestCase):
 
     def wait_for_effect(self, id, condition, what):
         wait_for(lambda: condition(self.daemon.effect(id)), what)
+
+    def kill_everything(self):
+        guardian = self.daemon.guardians()[0]
+        os.kill(guardian, signal.SIGSTOP)  # so that it cannot win the race
+        processes = self.daemon.stress_processes()
+        self.daemon.process.kill()
+        for pid in [*processes, guardian]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.daemon.wait()
+        wait_for(lambda: self.daemon.stress_processes() == [], "the stress processes are gone")
 
     # The effect.
 
@@ -263,16 +277,8 @@ class StressTest(unittest.TestCase):
         with lab.file_system() as disk:
             before = usage(disk)
             self.inject_all(disk)
-            guardian = self.daemon.guardians()[0]
-            os.kill(guardian, signal.SIGSTOP)  # so that it cannot win the race
-            processes = self.daemon.stress_processes()
-            self.daemon.process.kill()
-            for pid in [*processes, guardian]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.daemon.wait()
+            self.kill_everything()
             # The kernel took back all that has no name, with nobody's help.
-            wait_for(lambda: self.daemon.stress_processes() == [], "the stress processes are gone")
             wait_for(lambda: usage(disk)[0] >= before[0] - MIB, "the room is free again")
             self.assertEqual(len(self.daemon.records()), 5)
             once = subprocess.run([f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.daemon.state],
@@ -280,6 +286,45 @@ class StressTest(unittest.TestCase):
             self.assertEqual(once.returncode, 0, once.stderr)
             self.assert_clean()
             self.assertEqual(usage(disk), before)
+
+    def test_disk_that_is_mounted_later_than_the_daemon_starts(self):
+        """As at a boot, with "nofail" in fstab: what is on it is removed all the same."""
+        with lab.file_system() as disk:
+            before = usage(disk)
+            image = os.path.join(os.path.dirname(disk), "image")
+            self.inject("disk_fill", path=disk, inodes_percent_full=50)
+            wait_for(lambda: usage(disk)[1] < before[1] / 2 + 100, "inodes are used up")
+            self.kill_everything()
+            run("umount", disk)
+            said = len(self.daemon.read_log())
+            with futures.ThreadPoolExecutor(1) as executor:
+                start = executor.submit(self.daemon.start)
+                wait_for(lambda: f"no file system is mounted at {disk} any more" in self.daemon.read_log()[said:], "it says what it lacks")
+                self.assertFalse(start.done())
+                self.assertEqual(len(self.daemon.records()), 1)
+                run("mount", "-o", "loop", image, disk)
+                start.result()
+            self.assertEqual(self.daemon.records(), [])
+            self.assertEqual(usage(disk), before)
+
+    def test_process_of_another_user_that_passes_for_ours(self):
+        """Whatever it is up to, the host is put back, and it is left alone."""
+        fault, _ = self.inject("memory", bytes=16 * MIB)
+        order, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with order, theirs, tempfile.TemporaryDirectory(prefix="faultd-test-") as directory:
+            os.chmod(directory, 0o755)
+            program = shutil.copy(f"{lab.BIN}/faultd-stress", directory)
+            arguments = ["--fault", fault.id, "--state-dir", os.path.realpath(self.daemon.state), "--parent", str(os.getpid())]
+            other = subprocess.Popen([program, *arguments], stdin=theirs, user=65534)
+            try:
+                self.daemon.kill()
+                self.assertEqual(self.daemon.records(), [])
+                self.daemon.start()
+                self.assertEqual(self.daemon.stress_processes(), [other.pid])
+                self.assertIsNone(other.poll())
+            finally:
+                other.kill()
+                other.wait()
 
     def test_sigkill_of_the_stress_process(self):
         victim, pid = self.inject("memory", bytes=16 * MIB)

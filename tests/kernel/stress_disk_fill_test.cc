@@ -10,6 +10,7 @@
 
 #include "base/file_io.h"
 #include "base/strings.h"
+#include "kernel/file_system.h"
 #include "kernel/tagged_files.h"
 #include "stress/disk_place.h"
 #include "support/disk_lab.h"
@@ -18,9 +19,12 @@
 namespace faultd {
 namespace {
 
+using testing::Contains;
 using testing::ContainsRegex;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr uint64_t kMiB = 1 << 20;
 // What a file system may take for itself to keep account of a file.
@@ -240,6 +244,29 @@ TEST_F(DiskFillTest, TakesExactlyAsManyInodes) {
   }
   EXPECT_EQ(FreeInodes(path), before);
   EXPECT_THAT(Names(path), IsEmpty());
+}
+
+TEST_F(DiskFillTest, IsNotGoneWhileItsFileSystemIsNotMounted) {
+  const std::string path = MakeLoop("mkfs.ext4 -N 2000", 64 * kMiB);
+  const std::string below = path + "/below";
+  ASSERT_EQ(mkdir(below.c_str(), 0700), 0);
+  for (const std::string& place : {path, below}) {
+    const std::string files = place + "/.faultd-test";
+    EXPECT_EQ(MountPointOf(files).value(), path);
+    StressProcess process = Start(InodesOrder(place, 500));
+    AwaitEffect(process, IsComplete);
+    process.Kill();
+    Sh("umount " + path);
+    EXPECT_NE(MountPointOf(files).value(), path);
+    const Status missing = RemoveTaggedDirectory(files, path).status();
+    EXPECT_EQ(DetailsOf(missing).precondition_type, "MOUNT");
+    EXPECT_THAT(std::string(missing.message()), HasSubstr(StrCat("mounted at ", path)));
+    MountAgain(path);
+    while (!RemoveTaggedDirectory(files, path).value()) {
+    }
+    EXPECT_THAT(Names(place), Not(Contains(".faultd-test")));
+    EXPECT_TRUE(RemoveTaggedDirectory(files, path).value());
+  }
 }
 
 // Its record is gone then, and may have been on another disk.

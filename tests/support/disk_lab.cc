@@ -86,11 +86,18 @@ std::string DiskLab::Mount(const std::string& image, const std::string& options)
 }
 
 std::string DiskLab::AfterLossOfPower(const std::string& path) {
-  const auto found = std::find(mounts_.begin(), mounts_.end(), path);
-  const std::string image = StrCat(root_, "/", found - mounts_.begin(), ".image");
   const std::string copy = StrCat(root_, "/", mounts_.size(), ".image");
-  Sh(StrCat("cp ", image, " ", copy));
+  Sh(StrCat("cp ", ImageOf(path), " ", copy));
   return Mount(copy, "");
+}
+
+void DiskLab::MountAgain(const std::string& path) {
+  Sh(StrCat("mount -o loop ", ImageOf(path), " ", path));
+}
+
+std::string DiskLab::ImageOf(const std::string& path) const {
+  const auto found = std::find(mounts_.begin(), mounts_.end(), path);
+  return StrCat(root_, "/", found - mounts_.begin(), ".image");
 }
 
 StressProcess DiskLab::Start(const v1::StressOrder& order) {

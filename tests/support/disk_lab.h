@@ -31,6 +31,9 @@ class DiskLab : public ::testing::Test {
   // What would be found in a file system of MakeLoop if the power failed now, mounted elsewhere.
   std::string AfterLossOfPower(const std::string& path);
 
+  // Of a file system of MakeLoop, after umount(8).
+  void MountAgain(const std::string& path);
+
   // Starts faultd-stress; a test failure if that cannot be.
   StressProcess Start(const v1::StressOrder& order);
   // The first of the next reports that satisfies `condition`; a test failure after some 30.
@@ -57,6 +60,7 @@ class DiskLab : public ::testing::Test {
   std::string MountImage(const std::string& image, const std::string& mkfs, uint64_t bytes,
                          const std::string& mount_options);
   std::string Mount(const std::string& image, const std::string& options);
+  std::string ImageOf(const std::string& path) const;
 
   std::string root_;
   std::vector<std::string> mounts_;

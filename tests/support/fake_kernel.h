@@ -146,7 +146,7 @@ class FakeKernel final : public Kernel {
                  const std::string& order) override;
     StatusOr<std::optional<std::string>> Report(const std::string& id) override;
     StatusOr<bool> End(const std::string& id, const std::string& cgroup_parent) override;
-    StatusOr<bool> RemoveFiles(const std::string& id, const std::string& path) override;
+    StatusOr<bool> RemoveFiles(const std::string& id, const StressFiles& files) override;
     StatusOr<std::vector<std::string>> ListStrays() override;
 
     // The process that has started them is gone, and they with it.

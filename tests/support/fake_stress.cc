@@ -106,10 +106,11 @@ StatusOr<bool> FakeKernel::FakeStress::End(const std::string& id,
   });
 }
 
-StatusOr<bool> FakeKernel::FakeStress::RemoveFiles(const std::string& id, const std::string& path) {
+StatusOr<bool> FakeKernel::FakeStress::RemoveFiles(const std::string& id,
+                                                   const StressFiles& files) {
   if (kernel_.state_.stress_processes.contains(id))
     throw std::logic_error("RemoveFiles: the process is still there");
-  const std::string directory = FilesDirectory(id, path);
+  const std::string directory = FilesDirectory(id, files.path);
   return kernel_.script_.Run(StrCat("remove ", directory), [&]() -> StatusOr<bool> {
     const bool was_there = kernel_.state_.tagged_directories.erase(directory) > 0;
     return !was_there;

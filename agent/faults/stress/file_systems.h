@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "kernel/machine.h"
+#include "kernel/file_system.h"
 
 namespace faultd {
 

@@ -21,11 +21,12 @@ StatusOr<std::optional<v1::Effect>> NewestEffect(const std::string& id, Host& ho
 
 }  // namespace
 
-StatusOr<FaultPlan> AddStressProcess(StatusOr<FaultPlan> plan, const std::string& path, Host& host,
+StatusOr<FaultPlan> AddStressProcess(StatusOr<FaultPlan> plan, const StressFiles& files, Host& host,
                                      v1::StressUndo& undo) {
   RETURN_IF_ERROR(plan.status());
   ASSIGN_OR_RETURN(*undo.mutable_cgroup_parent(), host.kernel.stress().CgroupParent());
-  undo.set_path(path);
+  undo.set_path(files.path);
+  undo.set_mount_point(files.mount_point);
   plan->changes.push_back(
       undo.cgroup_parent().empty()
           ? "start a stress process"
@@ -48,7 +49,7 @@ StatusOr<std::optional<std::string>> SeeStress(const std::string& id, Host& host
 StatusOr<bool> RevertStress(const std::string& id, const v1::StressUndo& undo, Host& host) {
   ASSIGN_OR_RETURN(const bool ended, host.kernel.stress().End(id, undo.cgroup_parent()));
   if (!ended || undo.path().empty()) return ended;
-  return host.kernel.stress().RemoveFiles(id, undo.path());
+  return host.kernel.stress().RemoveFiles(id, {undo.path(), undo.mount_point()});
 }
 
 StatusOr<v1::Effect> ObserveStress(const std::string& id, Host& host) {

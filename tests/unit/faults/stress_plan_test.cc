@@ -150,6 +150,21 @@ TEST_F(StressPlanTest, DiskFillAmounts) {
   EXPECT_EQ(inodes->changes.front(), "make 40000 empty files in /data/.faultd-<id>");
 }
 
+// Else a revert takes them for gone while their file system is not mounted.
+TEST_F(StressPlanTest, WhereFilesOutliveTheProcessTheirFileSystemIsNoted) {
+  Disk("/data").mount_point = "/";
+  Disk("/data").nameless = true;
+  const std::string named = R"(disk_fill { path: "/data" inodes_percent_full: 50 })";
+  const std::string fill = R"(disk_fill { path: "/data" percent_full: 90 })";
+  const std::string io = R"(disk_io { path: "/data" })";
+  EXPECT_EQ(Plan(named)->undo.disk_fill().mount_point(), "/");
+  EXPECT_EQ(Plan(fill)->undo.disk_fill().mount_point(), "");
+  EXPECT_EQ(Plan(io)->undo.disk_io().mount_point(), "");
+  Disk("/data").nameless = false;
+  EXPECT_EQ(Plan(fill)->undo.disk_fill().mount_point(), "/");
+  EXPECT_EQ(Plan(io)->undo.disk_io().mount_point(), "/");
+}
+
 TEST_F(StressPlanTest, DiskFillKeepsTheJournalsReserve) {
   auto plan = Plan(R"(disk_fill { path: "/var/lib/faultd/journal" percent_full: 100 })");
   EXPECT_EQ(plan->summary, "disk_fill /var/lib/faultd/journal by 54.75GiB");
