@@ -14,19 +14,19 @@ namespace faultd {
 
 StatusOr<DeadlineWatch> DeadlineWatch::Open(const std::string& journal, std::string boot_id) {
   UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!inotify.valid()) return ErrnoStatus(errno, "inotify_init");
   // Records appear by rename and go by unlink or rename.
-  if (inotify_add_watch(inotify.get(), journal.c_str(),
-                        IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0) {
-    return ErrnoStatus(errno, StrCat("watch ", journal));
-  }
+  if (inotify.valid() &&
+      inotify_add_watch(inotify.get(), journal.c_str(),
+                        IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0)
+    inotify.Reset();
   ASSIGN_OR_RETURN(std::unique_ptr<Directory> directory, OpenDirectory(journal));
   DeadlineWatch watch(std::move(directory), std::move(boot_id), std::move(inotify));
-  watch.ReadAll();
+  RETURN_IF_ERROR(watch.ReadAll());
   return watch;
 }
 
 void DeadlineWatch::Update() {
+  if (Polls()) ReadAll().IgnoreError();  // looks again in a second
   alignas(inotify_event) char buffer[16 << 10];
   ssize_t got;
   while ((got = read(inotify_.get(), buffer, sizeof(buffer))) > 0) {
@@ -34,7 +34,7 @@ void DeadlineWatch::Update() {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
       if ((event->mask & IN_Q_OVERFLOW) != 0) {
-        ReadAll();
+        ReadAll().IgnoreError();  // as above
       } else if (event->len > 0) {
         ReadOne(event->name);
       }
@@ -43,34 +43,45 @@ void DeadlineWatch::Update() {
 }
 
 void DeadlineWatch::NoteGone(const std::string& id) {
-  deadlines_.erase(Journal::FileOf(id));
-  gone_.insert(Journal::FileOf(id));
+  const std::string name = Journal::FileOf(id);
+  deadlines_.erase(name);
+  going_.erase(name);
+  gone_.insert(name);
 }
 
 void DeadlineWatch::NoteGoing(const std::string& id, BootTime when) {
-  auto deadline = deadlines_.find(Journal::FileOf(id));
-  if (deadline != deadlines_.end()) deadline->second = std::max(deadline->second, when);
+  const std::string name = Journal::FileOf(id);
+  if (deadlines_.contains(name)) going_.insert_or_assign(name, when);
 }
 
 bool DeadlineWatch::IsGone(const std::string& id) const {
   return gone_.contains(Journal::FileOf(id));
 }
 
-void DeadlineWatch::NoteBegun(const std::string& id) { gone_.erase(Journal::FileOf(id)); }
+void DeadlineWatch::NoteBegun(const std::string& id) {
+  going_.erase(Journal::FileOf(id));
+  gone_.erase(Journal::FileOf(id));
+}
 
 std::optional<BootTime> DeadlineWatch::Earliest() const {
   std::optional<BootTime> earliest;
-  for (const auto& [name, deadline] : deadlines_) {
+  for (const auto& [name, written] : deadlines_) {
+    const auto going = going_.find(name);
+    const BootTime deadline = going == going_.end() ? written : std::max(written, going->second);
     if (!earliest || deadline < *earliest) earliest = deadline;
   }
   return earliest;
 }
 
-void DeadlineWatch::ReadAll() {
-  deadlines_.clear();
+Status DeadlineWatch::ReadAll() {
   const StatusOr<std::vector<std::string>> names = journal_->List();
-  if (!names.ok()) return;
-  for (const std::string& name : *names) ReadOne(name);
+  complete_ = names.ok();
+  RETURN_IF_ERROR(names.status());
+  std::set<std::string> known = gone_;
+  for (const auto& [name, deadline] : deadlines_) known.insert(name);
+  known.insert(names->begin(), names->end());
+  for (const std::string& name : known) ReadOne(name);
+  return absl::OkStatus();
 }
 
 // What cannot be read has no deadline; it is dealt with by the recovery after the daemon's death.
@@ -78,7 +89,10 @@ void DeadlineWatch::ReadOne(const std::string& name) {
   deadlines_.erase(name);
   if (!name.ends_with(".record")) return;
   const StatusOr<std::string> content = journal_->Read(name);
-  if (absl::IsNotFound(content.status())) gone_.erase(name);
+  if (absl::IsNotFound(content.status())) {
+    going_.erase(name);
+    gone_.erase(name);
+  }
   if (!content.ok() || gone_.contains(name)) return;
   StatusOr<v1::JournalRecord> record = DecodeRecord(*content);
   if (!record.ok() || record->boot_id() != boot_id_) return;

@@ -14,13 +14,16 @@
 namespace faultd {
 
 // Follows the deadlines of the records in a journal directory by inotify(7), so that watching costs
-// nothing while nothing changes.
+// nothing while nothing changes. Where there is none left, which containers of the same user may
+// have used up (fs.inotify.max_user_instances), it looks now and then.
 class DeadlineWatch {
  public:
   static StatusOr<DeadlineWatch> Open(const std::string& journal, std::string boot_id);
 
-  // Readable when records have changed; then call Update.
+  // Readable when records have changed; then call Update. -1 without inotify.
   int fd() const { return inotify_.get(); }
+  // Whether Update is to be called every second as well.
+  bool Polls() const { return !inotify_.valid() || !complete_; }
   void Update();
 
   // The daemon has seen the fault gone: its record has no deadline any more, however late a disk
@@ -39,14 +42,17 @@ class DeadlineWatch {
  private:
   DeadlineWatch(std::unique_ptr<Directory> journal, std::string boot_id, UniqueFd inotify)
       : journal_(std::move(journal)), boot_id_(std::move(boot_id)), inotify_(std::move(inotify)) {}
-  void ReadAll();
+  Status ReadAll();
   void ReadOne(const std::string& name);
 
   std::unique_ptr<Directory> journal_;
   std::string boot_id_;
   UniqueFd inotify_;
-  std::map<std::string, BootTime> deadlines_;  // by the record's file
-  std::set<std::string> gone_;                 // files of records whose fault is gone
+  bool complete_ = false;  // all records were read, or what has changed since
+  // By the record's file.
+  std::map<std::string, BootTime> deadlines_;
+  std::map<std::string, BootTime> going_;  // those of which something is on its way out: seen when
+  std::set<std::string> gone_;             // those whose fault is gone
 };
 
 }  // namespace faultd

@@ -137,13 +137,20 @@ class Story {
   std::vector<Line> lines_;
 };
 
+std::optional<BootTime> WhenToLook(const DeadlineWatch& deadlines) {
+  std::optional<BootTime> when = deadlines.Earliest();
+  if (when) *when += kGrace;
+  if (!deadlines.Polls()) return when;
+  const BootTime soon = SystemClock().Now() + std::chrono::seconds(1);
+  return when ? std::min(*when, soon) : soon;
+}
+
 // Returns when the daemon is gone, having killed it if it hangs.
 void WaitForDeath(const Process& daemon, DeadlineWatch& deadlines, const UniqueFd& timer,
                   Story& story) {
   int daemon_says = STDIN_FILENO;
   for (;;) {
-    const auto earliest = deadlines.Earliest();
-    SetTimer(timer, earliest ? std::optional(*earliest + kGrace) : std::nullopt);
+    SetTimer(timer, WhenToLook(deadlines));
     pollfd events[] = {{daemon.fd(), POLLIN, 0},
                        {deadlines.fd(), POLLIN, 0},
                        {timer.get(), POLLIN, 0},

@@ -8,7 +8,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <map>
@@ -22,49 +21,43 @@
 namespace faultd {
 namespace {
 
-enum class Use {
-  kNothing,        // it shows something of the kernel
-  kFiles,          // with names, at least
-  kNamelessFiles,  // also without: O_TMPFILE
-};
-
 struct KnownFileSystem {
   std::string_view name;
-  Use use;
+  bool pseudo;
 };
 
 // statfs(2); magic numbers that linux/magic.h lacks are spelled out.
 KnownFileSystem TypeOf(uint32_t magic) {
   static const std::map<uint32_t, KnownFileSystem> kKnown = {
-      {EXT4_SUPER_MAGIC, {"ext4", Use::kNamelessFiles}},
-      {XFS_SUPER_MAGIC, {"xfs", Use::kNamelessFiles}},
-      {BTRFS_SUPER_MAGIC, {"btrfs", Use::kNamelessFiles}},
-      {TMPFS_MAGIC, {"tmpfs", Use::kNamelessFiles}},
-      {OVERLAYFS_SUPER_MAGIC, {"overlayfs", Use::kFiles}},
-      {NFS_SUPER_MAGIC, {"nfs", Use::kFiles}},
-      {PROC_SUPER_MAGIC, {"proc", Use::kNothing}},
-      {SYSFS_MAGIC, {"sysfs", Use::kNothing}},
-      {CGROUP_SUPER_MAGIC, {"cgroup", Use::kNothing}},
-      {CGROUP2_SUPER_MAGIC, {"cgroup2", Use::kNothing}},
-      {DEBUGFS_MAGIC, {"debugfs", Use::kNothing}},
-      {TRACEFS_MAGIC, {"tracefs", Use::kNothing}},
-      {SECURITYFS_MAGIC, {"securityfs", Use::kNothing}},
-      {SELINUX_MAGIC, {"selinuxfs", Use::kNothing}},
-      {BPF_FS_MAGIC, {"bpf", Use::kNothing}},
-      {DEVPTS_SUPER_MAGIC, {"devpts", Use::kNothing}},
-      {PSTOREFS_MAGIC, {"pstore", Use::kNothing}},
-      {EFIVARFS_MAGIC, {"efivarfs", Use::kNothing}},
-      {BINFMTFS_MAGIC, {"binfmt_misc", Use::kNothing}},
-      {HUGETLBFS_MAGIC, {"hugetlbfs", Use::kNothing}},
-      {NSFS_MAGIC, {"nsfs", Use::kNothing}},
-      {CRAMFS_MAGIC, {"cramfs", Use::kFiles}},
-      {SQUASHFS_MAGIC, {"squashfs", Use::kFiles}},
-      {0x62656570, {"configfs", Use::kNothing}},
-      {0x19800202, {"mqueue", Use::kNothing}},
-      {0x65735543, {"fusectl", Use::kNothing}},
+      {EXT4_SUPER_MAGIC, {"ext4", false}},
+      {XFS_SUPER_MAGIC, {"xfs", false}},
+      {BTRFS_SUPER_MAGIC, {"btrfs", false}},
+      {TMPFS_MAGIC, {"tmpfs", false}},
+      {OVERLAYFS_SUPER_MAGIC, {"overlayfs", false}},
+      {NFS_SUPER_MAGIC, {"nfs", false}},
+      {PROC_SUPER_MAGIC, {"proc", true}},
+      {SYSFS_MAGIC, {"sysfs", true}},
+      {CGROUP_SUPER_MAGIC, {"cgroup", true}},
+      {CGROUP2_SUPER_MAGIC, {"cgroup2", true}},
+      {DEBUGFS_MAGIC, {"debugfs", true}},
+      {TRACEFS_MAGIC, {"tracefs", true}},
+      {SECURITYFS_MAGIC, {"securityfs", true}},
+      {SELINUX_MAGIC, {"selinuxfs", true}},
+      {BPF_FS_MAGIC, {"bpf", true}},
+      {DEVPTS_SUPER_MAGIC, {"devpts", true}},
+      {PSTOREFS_MAGIC, {"pstore", true}},
+      {EFIVARFS_MAGIC, {"efivarfs", true}},
+      {BINFMTFS_MAGIC, {"binfmt_misc", true}},
+      {HUGETLBFS_MAGIC, {"hugetlbfs", true}},
+      {NSFS_MAGIC, {"nsfs", true}},
+      {CRAMFS_MAGIC, {"cramfs", false}},
+      {SQUASHFS_MAGIC, {"squashfs", false}},
+      {0x62656570, {"configfs", true}},
+      {0x19800202, {"mqueue", true}},
+      {0x65735543, {"fusectl", true}},
   };
   const auto found = kKnown.find(magic);
-  return found == kKnown.end() ? KnownFileSystem{"", Use::kFiles} : found->second;
+  return found == kKnown.end() ? KnownFileSystem{"", false} : found->second;
 }
 
 // The thread may have descriptors of its own.
@@ -93,7 +86,8 @@ StatusOr<MountIdentity> MountOf(const std::string& path) {
 }
 
 std::string DirectoryOf(const std::string& path) {
-  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
 }
 
 }  // namespace
@@ -122,8 +116,7 @@ StatusOr<FileSystemFacts> ReadFileSystemOf(const std::string& directory) {
   ASSIGN_OR_RETURN(facts.path, PathOf(fd));
   ASSIGN_OR_RETURN(facts.mount_point, MountPointOf(facts.path));
   facts.type = known.name.empty() ? absl::StrCat("0x", absl::Hex(magic)) : std::string(known.name);
-  facts.pseudo = known.use == Use::kNothing;
-  facts.nameless = known.use == Use::kNamelessFiles;
+  facts.pseudo = known.pseudo;
   facts.read_only = (room.f_flag & ST_RDONLY) != 0;
   facts.device = inode.st_dev;
   facts.total_bytes = room.f_blocks * room.f_frsize;

@@ -12,7 +12,6 @@ struct FileSystemFacts {
   std::string type;  // "ext4"; the number as statfs(2) has it where the name is not known
   bool read_only = false;
   bool pseudo = false;      // not a place for files: proc, sysfs, cgroup and their like
-  bool nameless = false;    // it is known to have files without a name (O_TMPFILE)
   std::string mount_point;  // see MountPointOf
   uint64_t device = 0;      // equal for two paths on the same file system
   uint64_t total_bytes = 0;
@@ -29,9 +28,9 @@ struct FileSystemFacts {
 // as long as the disk takes.
 StatusOr<FileSystemFacts> ReadFileSystemOf(const std::string& directory);
 
-// Where the file system with this path is mounted, by which a path is known to be on it: the
-// highest directory above that is part of the same mount. Of a path that is not there, that of the
-// nearest directory above that is. `path` is absolute and without symbolic links.
+// Where the file system with this path is mounted: the highest of the directories down to it that
+// are part of the same mount. For a path that is not there, that of the nearest directory above it
+// that is. `path` is absolute and without symbolic links.
 StatusOr<std::string> MountPointOf(std::string path);
 
 }  // namespace faultd

@@ -9,7 +9,7 @@ import lab
 
 LIBRARY = os.environ.get("FAULTD_TROUBLE", os.path.join(os.path.dirname(lab.BIN), "tests", "faultd_trouble.so"))
 PROGRAMS = {"daemon": 1, "guardian": 2, "stress": 4}
-CLASSES = {"file": 1, "netlink": 2, "receive": 4, "process": 8}
+CLASSES = {"file": 1, "netlink": 2, "receive": 4, "process": 8, "watch": 16}
 ERRORS = ("ENOSPC", "EIO", "EMFILE", "ENOMEM", "EINTR")
 # What happens to operations of a class. A function that makes a process or a thread has no ENOSPC.
 ACTIONS = {
@@ -17,6 +17,7 @@ ACTIONS = {
     "netlink": ("die", "crash", "stop", "ENOMEM", "ENOBUFS", "EINTR", "EMFILE"),
     "receive": ("die", "crash", "stop", "ENOBUFS", "EINTR", "ENOMEM", "interrupted"),
     "process": ("die", "crash", "stop", "ENOMEM", "EMFILE", "EAGAIN"),
+    "watch": ("die", "crash", "stop", "ENOMEM", "EMFILE", "ENOSPC"),
 }
 NUMBERS = {"die": -9, "crash": -11, "stop": -19, "interrupted": -1000}
 FIELDS = ("programs", "classes", "countdown", "times", "action", "count", "fired", "shift", "victim")

@@ -174,6 +174,18 @@ class CrashTest(lab.HostTest):
         self.assert_clean()
         self.assertIn("past its lease and still there", self.daemon.read_log())
 
+    def test_guardian_on_a_host_without_inotify_to_spare(self):
+        self.daemon.stop()
+        trouble = Hook(os.path.join(self.daemon.directory, "page"))
+        self.daemon.environment = trouble.environment
+        trouble.arm("guardian", "watch", 1, "EMFILE", times=1000)
+        self.daemon.start()
+        self.assertEqual(trouble.get("fired"), 1)
+        self.blackhole(lease=1)
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        self.daemon.wait()
+        self.assert_clean()
+
     def test_dead_guardian_is_replaced(self):
         first = self.daemon.guardians()
         self.assertEqual(len(first), 1)

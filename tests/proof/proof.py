@@ -34,7 +34,7 @@ def options():
     parser.add_argument("--kinds", help="kinds of faults, with commas; default: all that this kernel can do")
     parser.add_argument("--steering", choices=("nftables", "flower"), help="how packets are told apart; default: what the daemon chooses")
     parser.add_argument("--every-operation", action="store_true", help="die and fail at each operation in turn instead")
-    parser.add_argument("--operations", help="with it: of these classes only (file, netlink, receive, process; with commas)")
+    parser.add_argument("--operations", help="with it: of these classes only (file, netlink, receive, process, watch; with commas)")
     parser.add_argument("--systemd", action="store_true", help="this machine is the host, with the service of the package")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for the shortest sequence that fails")
     parser.add_argument("--verbose", action="store_true", help="print the daemon's log of failures")

@@ -182,7 +182,7 @@ class Generator:
 
     def operation(self):
         program = self.pick(("daemon", "daemon", "daemon", "guardian", "stress"))
-        operations = self.pick(hook.CLASSES)
+        operations = self.pick(("file", "netlink", "receive", "process") * 2 + ("watch",))
         number = self.pick((1, 2, 3, 5, 8, 12, 20, 30, 50)) + self.random.randint(0, 5)
         action = self.pick(hook.ACTIONS[operations])
         return ("operation", program, operations, number, action, self.pick((1, 1, 1, 2, 5, 100)))

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +35,7 @@ constexpr int64_t kFile = 1;
 constexpr int64_t kNetlinkSend = 2;
 constexpr int64_t kNetlinkReceive = 4;
 constexpr int64_t kProcess = 8;
+constexpr int64_t kWatch = 16;
 
 // What happens: an errno, or one of these.
 constexpr int64_t kDie = -SIGKILL;
@@ -213,6 +215,16 @@ int mkdirat(int at, const char* path, mode_t mode) noexcept {
 
 int mknodat(int at, const char* path, mode_t mode, dev_t device) noexcept {
   return Fails(kFile) ? -1 : REAL(mknodat)(at, path, mode, device);
+}
+
+int statx(int at, const char* path, int flags, unsigned mask, struct statx* info) noexcept {
+  return Fails(kFile) ? -1 : REAL(statx)(at, path, flags, mask, info);
+}
+
+int inotify_init1(int flags) noexcept { return Fails(kWatch) ? -1 : REAL(inotify_init1)(flags); }
+
+int inotify_add_watch(int fd, const char* path, uint32_t mask) noexcept {
+  return Fails(kWatch) ? -1 : REAL(inotify_add_watch)(fd, path, mask);
 }
 
 int rmdir(const char* path) noexcept { return Fails(kFile) ? -1 : REAL(rmdir)(path); }

@@ -36,6 +36,14 @@ Status NoFileSystems() {
 
 }  // namespace
 
+StressFiles DiskRoom::Files(bool named) const {
+  // NFS gives a name to a file that has none any more as long as it is open.
+  const bool outlive = named || facts.type == "nfs";
+  // What is on a tmpfs goes when that is unmounted; an overlay, with the container that it is of.
+  const bool comes_back = facts.type != "tmpfs" && facts.type != "overlayfs";
+  return {facts.path, outlive && comes_back ? facts.mount_point : ""};
+}
+
 void SurveyDisk(const std::string& directory, Host& host, std::function<void(Status)> done) {
   if (host.file_systems == nullptr) return done(NoFileSystems());
   std::vector<std::string> directories =

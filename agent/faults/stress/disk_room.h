@@ -18,10 +18,8 @@ struct DiskRoom {
   uint64_t MostInodes() const {
     return facts.free_inodes - std::min(keep_inodes, facts.free_inodes);
   }
-  // Where files are left, by a process that gives them names or, where it can, none.
-  StressFiles Files(bool named) const {
-    return {facts.path, named || !facts.nameless ? facts.mount_point : ""};
-  }
+  // Where files are left by a process that gives them names, or none.
+  StressFiles Files(bool named) const;
 };
 
 // Looks at what FindDiskRoom needs to know of the directory, and calls `done`: a FaultKind::survey.

@@ -153,16 +153,19 @@ TEST_F(StressPlanTest, DiskFillAmounts) {
 // Else a revert takes them for gone while their file system is not mounted.
 TEST_F(StressPlanTest, WhereFilesOutliveTheProcessTheirFileSystemIsNoted) {
   Disk("/data").mount_point = "/";
-  Disk("/data").nameless = true;
   const std::string named = R"(disk_fill { path: "/data" inodes_percent_full: 50 })";
   const std::string fill = R"(disk_fill { path: "/data" percent_full: 90 })";
   const std::string io = R"(disk_io { path: "/data" })";
   EXPECT_EQ(Plan(named)->undo.disk_fill().mount_point(), "/");
   EXPECT_EQ(Plan(fill)->undo.disk_fill().mount_point(), "");
   EXPECT_EQ(Plan(io)->undo.disk_io().mount_point(), "");
-  Disk("/data").nameless = false;
+  Disk("/data").type = "nfs";
   EXPECT_EQ(Plan(fill)->undo.disk_fill().mount_point(), "/");
   EXPECT_EQ(Plan(io)->undo.disk_io().mount_point(), "/");
+  for (const std::string type : {"tmpfs", "overlayfs"}) {
+    Disk("/data").type = type;
+    EXPECT_EQ(Plan(named)->undo.disk_fill().mount_point(), "") << type;
+  }
 }
 
 TEST_F(StressPlanTest, DiskFillKeepsTheJournalsReserve) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "engine/journal.h"
 
@@ -59,6 +61,35 @@ TEST_F(DeadlineWatchTest, FollowsTheRecords) {
 TEST_F(DeadlineWatchTest, RecordsOfAnotherBootHaveNone) {
   Write("a", 500, "boot-0");
   EXPECT_EQ(Open().Earliest(), std::nullopt);
+}
+
+// Containers of the same user may have taken all of it.
+TEST_F(DeadlineWatchTest, FollowsTheRecordsWithoutInotify) {
+  const auto check = [this] {
+    if (unshare(CLONE_NEWUSER) != 0) return;
+    std::ofstream("/proc/sys/user/max_inotify_instances") << 0;
+    Write("a", 500);
+    Write("b", 400);
+    DeadlineWatch watch = Open();
+    EXPECT_EQ(watch.fd(), -1);
+    EXPECT_TRUE(watch.Polls());
+    watch.NoteGoing("b", BootTime(900));
+    Write("c", 600);
+    watch.Update();
+    EXPECT_EQ(watch.Earliest(), BootTime(500));
+    Remove("a");
+    watch.NoteGone("c");
+    watch.Update();
+    EXPECT_EQ(watch.Earliest(), BootTime(900));
+    Remove("b");
+    Remove("c");
+    Write("d", 700);
+    watch.Update();
+    EXPECT_EQ(watch.Earliest(), BootTime(700));
+    EXPECT_FALSE(watch.IsGone("c"));
+    exit(HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(check(), testing::ExitedWithCode(0), "");
 }
 
 // Its record may stay for as long as the disk does nothing, which says nothing about the daemon.
