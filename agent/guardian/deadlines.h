@@ -48,7 +48,7 @@ class DeadlineWatch {
   std::unique_ptr<Directory> journal_;
   std::string boot_id_;
   UniqueFd inotify_;
-  bool complete_ = false;  // all records were read, or what has changed since
+  bool complete_ = false;  // the directory could be listed when it last had to be
   // By the record's file.
   std::map<std::string, BootTime> deadlines_;
   std::map<std::string, BootTime> going_;  // those of which something is on its way out: seen when

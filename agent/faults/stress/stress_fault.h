@@ -32,40 +32,40 @@ double Percent(uint64_t part, uint64_t whole);
 
 // DEFINE_STRESS_FAULT(arm, reboot, surveyor): the FaultKind for one arm of FaultSpec, Undo and
 // Effect, made of functions on the arm's message: `Status Validate(…)`, `StatusOr<FaultPlan>
-// Plan(…, Host&)`, which sets all but the undo and leaves in the last where files may be,
+// Plan(…, Host&, files)`, which sets all but the undo, and in `files` where files may be left,
 // `StatusOr<v1::StressOrder> OrderFor(id, …, undo, Host&)`, and `Capability Report(Host&)`.
 // `reboot`: whether it may leave files with names. `surveyor`: a FaultKind::survey.
-#define DEFINE_STRESS_FAULT(arm, reboot, surveyor)                                                \
-  extern const FaultKind arm##_fault;                                                             \
-  const FaultKind arm##_fault = {                                                                 \
-      .name = #arm,                                                                               \
-      .survives_reboot = reboot,                                                                  \
-      .observe_interval = std::chrono::seconds(1),                                                \
-      .validate = [](const v1::FaultSpec& spec) { return Validate(spec.arm()); },                 \
-      .names = [](const v1::FaultSpec&) { return std::vector<std::string>(); },                   \
-      .survey = surveyor,                                                                         \
-      .plan =                                                                                     \
-          [](const v1::FaultSpec& spec, const ResolvedNames&, Host& host) {                       \
-            StressFiles files;                                                                    \
-            v1::Undo undo;                                                                        \
-            auto planned = Plan(spec.arm(), host, files);                                         \
-            auto plan = AddStressProcess(std::move(planned), files, host, *undo.mutable_##arm()); \
-            if (plan.ok()) plan->undo = std::move(undo);                                          \
-            return plan;                                                                          \
-          },                                                                                      \
-      .inject = [](const std::string& id, const v1::FaultSpec& spec, const v1::Undo& undo,        \
-                   Host& host) -> StatusOr<std::optional<std::string>> {                          \
-        /* What it is told depends on the host as it was before. */                               \
-        if (!host.kernel.stress().Started(id)) {                                                  \
-          RETURN_IF_ERROR(                                                                        \
-              StartStress(id, OrderFor(id, spec.arm(), undo.arm(), host), undo.arm(), host));     \
-        }                                                                                         \
-        return SeeStress(id, host);                                                               \
-      },                                                                                          \
-      .revert = [](const std::string& id, const v1::Undo& undo,                                   \
-                   Host& host) { return RevertStress(id, undo.arm(), host); },                    \
-      .observe = ObserveStress,                                                                   \
-      .capability = Report,                                                                       \
+#define DEFINE_STRESS_FAULT(arm, reboot, surveyor)                                               \
+  extern const FaultKind arm##_fault;                                                            \
+  const FaultKind arm##_fault = {                                                                \
+      .name = #arm,                                                                              \
+      .survives_reboot = reboot,                                                                 \
+      .observe_interval = std::chrono::seconds(1),                                               \
+      .validate = [](const v1::FaultSpec& spec) { return Validate(spec.arm()); },                \
+      .names = [](const v1::FaultSpec&) { return std::vector<std::string>(); },                  \
+      .survey = surveyor,                                                                        \
+      .plan =                                                                                    \
+          [](const v1::FaultSpec& spec, const ResolvedNames&, Host& host) {                      \
+            StressFiles files;                                                                   \
+            v1::Undo undo;                                                                       \
+            auto wanted = Plan(spec.arm(), host, files);                                         \
+            auto plan = AddStressProcess(std::move(wanted), files, host, *undo.mutable_##arm()); \
+            if (plan.ok()) plan->undo = std::move(undo);                                         \
+            return plan;                                                                         \
+          },                                                                                     \
+      .inject = [](const std::string& id, const v1::FaultSpec& spec, const v1::Undo& undo,       \
+                   Host& host) -> StatusOr<std::optional<std::string>> {                         \
+        /* What it is told depends on the host as it was before. */                              \
+        if (!host.kernel.stress().Started(id)) {                                                 \
+          RETURN_IF_ERROR(                                                                       \
+              StartStress(id, OrderFor(id, spec.arm(), undo.arm(), host), undo.arm(), host));    \
+        }                                                                                        \
+        return SeeStress(id, host);                                                              \
+      },                                                                                         \
+      .revert = [](const std::string& id, const v1::Undo& undo,                                  \
+                   Host& host) { return RevertStress(id, undo.arm(), host); },                   \
+      .observe = ObserveStress,                                                                  \
+      .capability = Report,                                                                      \
   }
 
 }  // namespace faultd
