@@ -87,6 +87,7 @@ void GuardianProcess::Tell(const std::string& id, Engine::RecordNews news) {
   std::string word = "+";
   if (news == Engine::RecordNews::kGoing) word = "~";
   if (news == Engine::RecordNews::kGone) word = "-";
+  if (news == Engine::RecordNews::kWaits) word = "=";
   word += id;
   (void)send(listener_.get(), word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -108,6 +108,7 @@ class Engine {
     kBegun,  // its first record is about to be written
     kGoing,  // its effect is over, something of it is still on its way out; told twice a second
     kGone,   // it was seen gone, and its record is about to be removed
+    kWaits,  // it is reverted once a file system is mounted, and nobody else could do it before
   };
   // To be set once.
   void WatchRecords(std::function<void(const std::string& id, RecordNews news)> tell) {

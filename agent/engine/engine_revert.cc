@@ -174,6 +174,8 @@ void Engine::ContinueRevert(const std::string& id) {
 void Engine::RetryRevert(Entry& entry, const Status& error) {
   const std::chrono::nanoseconds pause = Backoff(++entry.attempts);
   *entry.fault.mutable_error() = ToProto(error);
+  if (DetailsOf(error).precondition_type == "MOUNT")
+    TellOfRecord(entry.fault.id(), RecordNews::kWaits);
   LogFault(spdlog::level::err, entry.fault, "REVERT FAILED (attempt {}): {}; trying again in {} ms",
            entry.attempts, ToStd(error.message()),
            std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());

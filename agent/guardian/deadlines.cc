@@ -68,7 +68,7 @@ std::optional<BootTime> DeadlineWatch::Earliest() const {
   for (const auto& [name, written] : deadlines_) {
     const auto going = going_.find(name);
     const BootTime deadline = going == going_.end() ? written : std::max(written, going->second);
-    if (!earliest || deadline < *earliest) earliest = deadline;
+    if (deadline < earliest.value_or(kNever)) earliest = deadline;
   }
   return earliest;
 }

@@ -30,13 +30,14 @@ class DeadlineWatch {
   // that stalls lets it be removed.
   void NoteGone(const std::string& id);
   // Its effect was over at `when`, but something of it is still on its way out: the daemon is at
-  // it.
+  // it. kNever: however long it takes.
+  static constexpr BootTime kNever = BootTime::max();
   void NoteGoing(const std::string& id, BootTime when);
   bool IsGone(const std::string& id) const;
   // A new fault has this id.
   void NoteBegun(const std::string& id);
 
-  // The earliest deadline of any record of this boot.
+  // The earliest deadline of any record of this boot that has one.
   std::optional<BootTime> Earliest() const;
 
  private:

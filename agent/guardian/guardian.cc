@@ -91,8 +91,9 @@ void SetTimer(const UniqueFd& timer, std::optional<BootTime> when) {
 }
 
 // Takes in what the daemon says: "+id" when a fault begins, "~id" now and then while something of
-// it is on its way out, "-id" when it was seen gone. Answers NOT_FOUND when the daemon's end is
-// closed, other errors when there never was one.
+// it is on its way out, "=id" when that waits for a file system to be mounted, "-id" when it was
+// seen gone. Answers NOT_FOUND when the daemon's end is closed, other errors when there never was
+// one.
 Status Listen(int daemon_says, DeadlineWatch& deadlines) {
   char word[256];
   for (;;) {
@@ -105,6 +106,7 @@ Status Listen(int daemon_says, DeadlineWatch& deadlines) {
     if (word[0] == '+') deadlines.NoteBegun(id);
     if (word[0] == '~') deadlines.NoteGoing(id, SystemClock().Now());
     if (word[0] == '-') deadlines.NoteGone(id);
+    if (word[0] == '=') deadlines.NoteGoing(id, DeadlineWatch::kNever);
   }
 }
 

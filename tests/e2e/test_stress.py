@@ -307,6 +307,26 @@ class StressTest(unittest.TestCase):
             self.assertEqual(self.daemon.records(), [])
             self.assertEqual(usage(disk), before)
 
+    def test_disk_that_is_unmounted_during_the_fault(self):
+        """It is reverted once the disk is back, and neither the daemon nor other faults end for it."""
+        with lab.file_system() as disk:
+            before = usage(disk)
+            image = os.path.join(os.path.dirname(disk), "image")
+            other, _ = self.inject("cpu", load_percent=5, core_count=1)
+            fault, _ = self.inject("disk_fill", path=disk, inodes_percent_full=50)
+            wait_for(lambda: usage(disk)[1] < before[1] / 2 + 100, "inodes are used up")
+            run("umount", "--lazy", disk)
+            renewal = lab.pb.RenewLeaseRequest(id=fault.id)
+            renewal.duration.FromSeconds(1)
+            self.daemon.faults.RenewLease(renewal)
+            # By then more time has passed than the guardian gives a daemon that hangs.
+            wait_for(lambda: "REVERT FAILED (attempt 8): no file system is mounted at" in self.daemon.read_log(), "it is tried for long")
+            self.assertEqual(self.daemon.get(other.id).state, ACTIVE)
+            run("mount", "-o", "loop", image, disk)
+            self.assertEqual(self.daemon.wait_for_end(fault.id).state, REVERTED)
+            self.assertEqual(usage(disk), before)
+            self.daemon.revert(other.id)
+
     def test_process_of_another_user_that_passes_for_ours(self):
         """Whatever it is up to, the host is put back, and it is left alone."""
         fault, _ = self.inject("memory", bytes=16 * MIB)

@@ -206,7 +206,7 @@ TEST_F(EngineRecordTest, FaultThatEndsWhileItsNewAddressesAreRecordedStaysOver) 
 TEST_F(EngineRecordTest, TellsOfTheBeginBeforeTheRecordAndOfTheEndBeforeItIsRemoved) {
   std::vector<std::string> told;
   engine().WatchRecords([&](const std::string& id, Engine::RecordNews news) {
-    constexpr const char* kSigns[] = {"+", "~", "-"};
+    constexpr const char* kSigns[] = {"+", "~", "-", "="};
     told.push_back(kSigns[static_cast<int>(news)] + id + (RecordOf(id) ? " recorded" : ""));
     EXPECT_FALSE(IsHit("10.0.0.1"));
   });

@@ -116,6 +116,8 @@ TEST_F(DeadlineWatchTest, FaultOnItsWayOutHasALaterOne) {
   EXPECT_EQ(watch.Earliest(), BootTime(900));
   watch.NoteGoing("unknown", BootTime(100));
   EXPECT_EQ(watch.Earliest(), BootTime(900));
+  watch.NoteGoing("a", DeadlineWatch::kNever);
+  EXPECT_EQ(watch.Earliest(), std::nullopt);
 }
 
 TEST_F(DeadlineWatchTest, NextFaultOfThatIdHasOne) {
