@@ -208,10 +208,18 @@ class Host:
         """Beside the one that is there: it gets the lock when the first is gone."""
         self.add_daemon(with_aws, wait=False)
 
+    def environment(self):
+        """What our programs have beside ours."""
+        if self.log_pipe is None:
+            return self.hook.environment
+        # A sanitizer that tells of a SIGSEGV would wait for somebody who reads that.
+        silent = {name: f"{os.environ.get(name, '')}:handle_segv=0" for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")}
+        return {**self.hook.environment, **silent}
+
     def add_daemon(self, with_aws, wait=True):
         config = f'[ecs]\nagent = "{self.aws.url}"\n' if with_aws else ""
         daemon = HostDaemon(directory=self.base, config=self.config + config)
-        daemon.environment = {**self.hook.environment, **(self.aws.environment if with_aws else {})}
+        daemon.environment = {**self.environment(), **(self.aws.environment if with_aws else {})}
         if not wait:
             daemon.wait_for_ready = lambda _: None
         daemon.start()
@@ -274,7 +282,7 @@ class Host:
     def once(self):
         """As systemd's ExecStopPost= does it."""
         done = subprocess.run([f"{lab.BIN}/faultd-guardian", "--once", "--state-dir", self.state], capture_output=True, text=True,
-                              env={**os.environ, **self.hook.environment}, timeout=LONGEST)
+                              env={**os.environ, **self.environment()}, timeout=LONGEST)
         return [] if done.returncode == 0 else [f"faultd-guardian --once: {done.returncode}: {done.stdout}{done.stderr}"]
 
     def records(self):
