@@ -102,12 +102,16 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
     }
     if (lost_ > 0)
       line = StrCat("(", lost_, " lines of this log were lost: nobody took them)\n", line);
-    const bool taken = file_ != nullptr ? file_->Write(std::move(line)) : WriteToStderr(line);
-    lost_ = taken ? 0 : lost_ + 1;
+    lost_ = Take(std::move(line)) ? 0 : lost_ + 1;
   }
   void flush_() override {}
 
  private:
+  bool Take(std::string line) const {
+    if (file_ != nullptr) return file_->Write(std::move(line));
+    return WriteToStderr(line);
+  }
+
   const bool coloured_ = isatty(STDERR_FILENO) != 0;
   const std::unique_ptr<FileThread> file_;  // nullptr: directly
   uint64_t lost_ = 0;

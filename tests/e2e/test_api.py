@@ -69,14 +69,14 @@ class ApiTest(lab.HostTest):
         self.assert_clean()
 
     def test_lease_ends_by_itself(self):
-        fault = self.daemon.inject("blackhole", to=self.network.v4(3), lease=0.3)
+        fault = self.daemon.inject("blackhole", to=self.network.v4(3), lease=1)
         over = self.daemon.wait_for_end(fault.id)
         self.assertEqual(over.end_reason, over.DESCRIPTOR.fields_by_name["end_reason"].enum_type.values_by_name["END_REASON_LEASE_ENDED"].number)
         self.assertGreaterEqual(over.end_time.ToNanoseconds(), fault.lease.deadline.ToNanoseconds() - 10**6)
         self.assert_clean()
 
     def test_renewal_moves_the_end(self):
-        fault = self.daemon.inject("noop", lease=0.5)
+        fault = self.daemon.inject("noop", lease=5)
         request = pb.RenewLeaseRequest(id=fault.id)
         request.duration.seconds = 600
         renewed = self.daemon.faults.RenewLease(request).fault

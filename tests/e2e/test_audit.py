@@ -224,7 +224,7 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(self.about("held", "HoldFault.end")["result"]["code"], "OK")
 
     def test_what_the_daemon_does_by_itself(self):
-        self.daemon.inject("noop", id="short", lease=0.1)
+        self.daemon.inject("noop", id="short", lease=1)
         line = self.about("short", "EndFault")
         self.assertEqual((line["actor"], line["request"]), ("faultd", {"end_reason": "END_REASON_LEASE_ENDED"}))
 

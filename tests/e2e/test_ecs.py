@@ -57,7 +57,7 @@ class EcsTest(aws_lab.AwsTest):
         self.assertEqual(self.daemon.records(), [])
 
     def test_ends_with_its_lease(self):
-        fault = self.daemon.inject("ecs_drain", lease=0.5)
+        fault = self.daemon.inject("ecs_drain", lease=1)
         self.assertEqual(self.daemon.wait_for_end(fault.id).end_reason, fault_pb2.END_REASON_LEASE_ENDED)
         self.assertEqual(self.status(), "ACTIVE")
 

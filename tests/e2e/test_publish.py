@@ -105,7 +105,7 @@ class PublishTest(aws_lab.AwsTest):
         daemon = self.daemon_with(CLOUDWATCH)
         self.run_fault(daemon)
         wait_for(lambda: self.aws.calls("monitoring"), "CloudWatch is called", LONG)
-        fault = daemon.inject("noop", lease=0.1)
+        fault = daemon.inject("noop", lease=1)
         self.assertEqual(daemon.wait_for_end(fault.id).end_reason, lab.fault_pb2.END_REASON_LEASE_ENDED)
         self.assertEqual(daemon.stop(), 0)
 
