@@ -292,10 +292,13 @@ class Host:
 
     def use_log_pipe(self):
         """What the daemons log goes to a reader, as a container's does."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.log_path)
+        self.forget_log()
         os.mkfifo(self.log_path)
         self.log_pipe = os.open(self.log_path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def forget_log(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log_path)
 
     def log(self):
         with open(self.log_path if self.log_pipe is None else self.log_pipe, encoding="utf8", errors="replace") as file:
@@ -319,9 +322,10 @@ class Host:
     def tidy(self):
         """So that the next sequence finds what this one found, whatever this one's end was."""
         aside = [os.path.join(self.state, "journal", name) for name in self.records() if name.endswith(".aside")]
-        for path in [*aside, os.path.join(self.state, "safety-lever.json"), self.log_path]:
+        for path in [*aside, os.path.join(self.state, "safety-lever.json")]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
+        self.forget_log()
         self.name_database(3)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.halt)
